@@ -1,0 +1,5 @@
+"""
+Which policy each job type has: jobs.toml, environment, precedence and checks.
+
+May import jobframe.core, cattrs, tomli and tomlkit.
+"""

@@ -1,0 +1,180 @@
+"""What a handler is given beside its payload."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from jobframe.core import clock, ids
+from jobframe.core.job import NewJob
+
+if TYPE_CHECKING:
+    import structlog
+
+__all__ = ["App", "Context", "FollowUp", "Services"]
+
+Resource = TypeVar("Resource")
+MAX_FOLLOW_UPS = 256
+MAX_FOLLOW_UP_BYTES = 1024 * 1024
+
+
+class App:
+    """What one worker process offers its handlers: resources by class; plugins add theirs in ``jobframe_lifespan``."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._resources: dict[type, object] = {}
+
+    def provide(self, resource: object, as_class: type | None = None) -> None:
+        """Offer *resource* under its class, or under *as_class*."""
+        self._resources[as_class or type(resource)] = resource
+
+    def resource(self, cls: type[Resource]) -> Resource:
+        """
+        Return the resource provided for *cls*.
+
+        Raises:
+            LookupError: Nobody provided one.
+
+        """
+        try:
+            return self._resources[cls]  # type: ignore[return-value] # provide() keeps class and value together
+        except KeyError:
+            msg = f"no resource {cls.__name__}: its plugin provides it in jobframe_lifespan; is it loaded?"
+            raise LookupError(msg) from None
+
+
+class FollowUp(Protocol):
+    """A checked and encoded job that waits for its parent's completion; *size* is its bytes."""
+
+    id: str
+    size: int
+
+
+class Services(Protocol):
+    """What the runtime gives every context."""
+
+    app: App
+    jobs: Any
+
+    def prepare(self, job: NewJob) -> Any:
+        """Check and encode a follow-up now; an awaitable of a `FollowUp`."""
+
+
+class Context:
+    """
+    One attempt of one job, as its handler sees it.
+
+    Attributes:
+        job_id: Job id.
+        type: Job type.
+        attempt: Number of this attempt, from 1.
+        max_attempts: The last attempt's number: ``max_retries`` + 1.
+        fence: Rises with every claim of the namespace; write it with outside effects so that a late writer is refused.
+        enqueued_at: When the job was enqueued, server clock.
+        deadline: When this attempt times out, this machine's clock.
+        headers: The small strings enqueued with the job.
+
+    """
+
+    __slots__ = (
+        "_deadline_ms", "_enqueued_ms", "_follow_ups", "_loop", "_services",
+        "attempt", "fence", "headers", "job_id", "max_attempts", "type",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - all keyword-like, built in one place per runner
+        self,
+        services: Services,
+        job_id: str,
+        attempt: int,
+        max_attempts: int,
+        fence: int,
+        enqueued_ms: int,
+        deadline_ms: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Hold what the claim answered."""
+        self._services = services
+        self.job_id = job_id
+        self.type = job_id.partition(":")[0]
+        self.attempt = attempt
+        self.max_attempts = max_attempts
+        self.fence = fence
+        self._enqueued_ms = enqueued_ms
+        self._deadline_ms = deadline_ms
+        self.headers: Mapping[str, str] = headers or {}
+        self._follow_ups: list[Any] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def enqueued_at(self) -> dt.datetime:
+        """When the job was enqueued, server clock."""
+        return clock.from_ms(self._enqueued_ms)
+
+    @property
+    def deadline(self) -> dt.datetime:
+        """When this attempt times out, this machine's clock."""
+        return clock.from_ms(self._deadline_ms)
+
+    @property
+    def log(self) -> structlog.stdlib.BoundLogger:
+        """A logger that names this job on every line; log no payload values with it."""
+        import structlog  # noqa: PLC0415 - most handlers never log
+
+        return structlog.get_logger(self.type).bind(job=self.job_id, attempt=self.attempt)  # type: ignore[no-any-return]
+
+    @property
+    def jobs(self) -> Any:
+        """The `Jobs` that sends at once, for fan-out and for work that must be queued before a cursor moves."""
+        return self._services.jobs
+
+    def resource(self, cls: type[Resource]) -> Resource:
+        """
+        Return the resource that a plugin provided for *cls*; a plugin's own settings class is one.
+
+        Raises:
+            LookupError: Nobody provided one.
+
+        """
+        return self._services.app.resource(cls)
+
+    def enqueue(self, type: Any, payload: Any = None, **options: Any) -> Any:  # noqa: A002 - the contract's word
+        """
+        Add a follow-up job: checked now, sent by the very script that completes this job, dropped if it does not.
+
+        Args:
+            type: Job type, by name or as the `JobType`.
+            payload: As in `Jobs.enqueue`.
+            **options: As in `Jobs.enqueue`.
+
+        Returns:
+            The follow-up's job id; to be awaited in an ``async def`` handler, at once in a plain ``def``.
+
+        Raises:
+            PayloadError: It does not fit its type, or a job has over 256 follow-ups or 1 MiB of them.
+            UnknownJobType: Nobody ever announced the type.
+
+        """
+        work = self._add_follow_up(NewJob(type, payload, **options))
+        if self._loop is None:
+            return work
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _add_follow_up(self, job: NewJob) -> str:
+        from jobframe.core.errors import PayloadError  # noqa: PLC0415 - keeps the happy path's imports small
+
+        follow_up = await self._services.prepare(job)
+        size = follow_up.size + sum(other.size for other in self._follow_ups)
+        if len(self._follow_ups) >= MAX_FOLLOW_UPS or size > MAX_FOLLOW_UP_BYTES:
+            raise PayloadError(self.type, "over 256 follow-ups or 1 MiB of them: send the rest with ctx.jobs.enqueue_many")
+        self._follow_ups.append(follow_up)
+        return ids.join(follow_up.type, follow_up.unique)
+
+    def __repr__(self) -> str:
+        """Job id and attempt."""
+        return f"<Context {self.job_id} attempt {self.attempt}/{self.max_attempts}>"
+
+
+Opener = Callable[..., Context]

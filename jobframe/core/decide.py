@@ -1,0 +1,56 @@
+"""What an attempt's end means for its job: pure rules, no clock, no dice of their own."""
+
+from __future__ import annotations
+
+from jobframe.core.backoff import delay_ms
+from jobframe.core.outcome import Cancel, Cancelled, Fail, Failed, Outcome, Retried, Retry, Snooze, Snoozed
+from jobframe.core.policy import Policy
+
+__all__ = ["class_names", "decide"]
+
+
+def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, roll: float) -> Outcome:  # noqa: PLR0911
+    """
+    Decide how the job goes on after *attempt* (from 1) ended with *error*.
+
+    A signal says it itself. Anything else is retried while attempts are left, unless the policy's ``fail_on`` names
+    its class or its ``retry_on`` does not. ``asyncio.TimeoutError`` counts as an attempt like any exception.
+
+    Args:
+        policy: The job's policy, with the job's own ``max_retries`` in it.
+        attempt: Number of the attempt that ended.
+        snoozes: Snoozes used before this one.
+        error: What the handler raised.
+        roll: A number in ``[0, 1)`` for the backoff's jitter.
+
+    """
+    match error:
+        case Snooze():
+            if snoozes >= policy.max_snoozes:
+                return Failed(f"max_snoozes: asked to be run later more than {policy.max_snoozes} times")
+            return Snoozed(error.delay_ms)
+        case Cancel():
+            return Cancelled(error.reason)
+        case Fail():
+            return Failed(error.reason)
+    if attempt > policy.max_retries:
+        return Failed(f"exhausted: {attempt} of {policy.max_retries + 1} attempts failed")
+    if isinstance(error, Retry):
+        after = error.after_ms
+        return Retried(delay_ms(policy.backoff, attempt, roll) if after is None else after)
+    names = class_names(error)
+    if names & set(policy.fail_on):
+        return Failed(f"fail_on: {type(error).__name__}")
+    if policy.retry_on and not names & set(policy.retry_on):
+        return Failed(f"not in retry_on: {type(error).__name__}")
+    return Retried(delay_ms(policy.backoff, attempt, roll))
+
+
+def class_names(error: BaseException) -> set[str]:
+    """Names by which ``retry_on`` and ``fail_on`` may call *error*: its classes and their bases, with and without module."""
+    names: set[str] = set()
+    for cls in type(error).__mro__[:-2]:  # without BaseException and object, which nobody means
+        names.update((cls.__name__, f"{cls.__module__}.{cls.__qualname__}"))
+        package = cls.__module__.partition(".")[0]
+        names.add(f"{package}.{cls.__name__}")  # aiohttp.ClientError is defined in aiohttp.client_exceptions
+    return names

@@ -1,0 +1,245 @@
+"""The one tree of errors: each carries its data and says what to do next, none carries a payload."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = [
+    "ConfigError",
+    "JobCancelled",
+    "JobFailed",
+    "JobNotFound",
+    "JobframeError",
+    "PayloadError",
+    "PluginError",
+    "Problem",
+    "QueueFull",
+    "RestrictedField",
+    "StoreFull",
+    "StoreUnavailable",
+    "Timeout",
+    "UnknownJobType",
+]
+
+
+class JobframeError(Exception):
+    """Base of every error that jobframe raises on purpose."""
+
+
+@attrs.frozen
+class Problem:
+    """
+    One mistake in a configuration.
+
+    Attributes:
+        path: Dotted path of the value, for example ``jobs."reembed.document".timeout``.
+        message: What is wrong and what would be right; never a secret.
+        file: The file it stands in, or the name of the environment variable; empty when neither.
+        line: Line in that file, from 1; 0 when not known.
+
+    """
+
+    path: str
+    message: str
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        """``file:line: path: message``, without the parts that are not known."""
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (where, self.path, self.message) if part)
+
+
+class ConfigError(JobframeError):
+    """
+    The configuration cannot be used; all its problems at once.
+
+    Attributes:
+        problems: Every `Problem` found, in the order of the file.
+
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        """Keep *problems*; the text is one line each."""
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class PluginError(JobframeError):
+    """
+    A plugin cannot be used.
+
+    Attributes:
+        plugin: Name of its entry point.
+        reason: What happened.
+
+    """
+
+    def __init__(self, plugin: str, reason: str) -> None:
+        """Keep *plugin* and *reason*."""
+        super().__init__(f"plugin {plugin}: {reason}")
+        self.plugin = plugin
+        self.reason = reason
+
+
+class UnknownJobType(JobframeError):
+    """
+    No process ever announced this job type.
+
+    Attributes:
+        type: The name asked for.
+        nearest: The announced name most like it, or None.
+
+    """
+
+    def __init__(self, type: str, nearest: str | None = None) -> None:  # noqa: A002 - the contract's word
+        """Keep *type* and *nearest*."""
+        hint = f"did you mean {nearest!r}?" if nearest else "start a worker that has its plugin, or import its handler"
+        super().__init__(f"unknown job type {type!r}: {hint}")
+        self.type = type
+        self.nearest = nearest
+
+
+class PayloadError(JobframeError):
+    """
+    A payload does not fit its job type; the text names fields and types, never values.
+
+    Attributes:
+        type: Job type.
+        problem: What does not fit.
+
+    """
+
+    def __init__(self, type: str, problem: str) -> None:  # noqa: A002 - the contract's word
+        """Keep *type* and *problem*."""
+        super().__init__(f"payload of {type!r}: {problem}")
+        self.type = type
+        self.problem = problem
+
+
+class RestrictedField(JobframeError):
+    """
+    A job type has restricted fields and nothing here can seal them.
+
+    Attributes:
+        type: Job type.
+        fields: Names of its restricted fields.
+
+    """
+
+    def __init__(self, type: str, fields: tuple[str, ...]) -> None:  # noqa: A002 - the contract's word
+        """Keep *type* and *fields*."""
+        super().__init__(
+            f"job type {type!r} has restricted fields ({', '.join(fields)}): they are never sent in clear, "
+            "and this version cannot seal them; keep such values elsewhere and send a reference"
+        )
+        self.type = type
+        self.fields = fields
+
+
+class QueueFull(JobframeError):
+    """
+    A queue holds as many waiting jobs as its policy allows.
+
+    Attributes:
+        type: Job type.
+        limit: Its ``max_waiting``, in jobs.
+
+    """
+
+    def __init__(self, type: str, limit: int) -> None:  # noqa: A002 - the contract's word
+        """Keep *type* and *limit*."""
+        super().__init__(f"queue of {type!r} is full ({limit} waiting): try later, or raise max_waiting")
+        self.type = type
+        self.limit = limit
+
+
+class StoreUnavailable(JobframeError):
+    """
+    The Redis or Valkey server cannot be reached or used.
+
+    Attributes:
+        reason: What happened, without any command text.
+        acknowledged: False when the call certainly had no durable effect, None when that is not known.
+
+    """
+
+    def __init__(self, reason: str, *, acknowledged: bool | None = None) -> None:
+        """Keep *reason* and *acknowledged*."""
+        super().__init__(reason)
+        self.reason = reason
+        self.acknowledged = acknowledged
+
+
+class StoreFull(JobframeError):
+    """The server is at its ``maxmemory``: nothing was enqueued; workers go on draining, so try again later."""
+
+    def __init__(self) -> None:
+        """Take no data: the server tells nothing else."""
+        super().__init__("the store is out of memory: nothing was enqueued; try again later or raise maxmemory")
+
+
+class JobNotFound(JobframeError):
+    """
+    No record of this job is kept.
+
+    Attributes:
+        id: Job id asked for.
+
+    """
+
+    def __init__(self, id: str) -> None:  # noqa: A002 - the contract's word
+        """Keep *id*."""
+        super().__init__(f"no job {id!r}: it never existed, or its record is no longer kept")
+        self.id = id
+
+
+class JobFailed(JobframeError):
+    """
+    The job whose result was asked for ended as failed.
+
+    Attributes:
+        id: Job id.
+        reason: Why, as kept with the dead letter.
+
+    """
+
+    def __init__(self, id: str, reason: str) -> None:  # noqa: A002 - the contract's word
+        """Keep *id* and *reason*."""
+        super().__init__(f"job {id} failed: {reason}")
+        self.id = id
+        self.reason = reason
+
+
+class JobCancelled(JobframeError):
+    """
+    The job whose result was asked for was cancelled.
+
+    Attributes:
+        id: Job id.
+        reason: Why, as given by who cancelled it; may be empty.
+
+    """
+
+    def __init__(self, id: str, reason: str = "") -> None:  # noqa: A002 - the contract's word
+        """Keep *id* and *reason*."""
+        super().__init__(f"job {id} was cancelled" + (f": {reason}" if reason else ""))
+        self.id = id
+        self.reason = reason
+
+
+class Timeout(JobframeError):
+    """
+    The wait for a result ran out; the job itself goes on.
+
+    Attributes:
+        id: Job id.
+        waited_s: Seconds waited.
+
+    """
+
+    def __init__(self, id: str, waited_s: float) -> None:  # noqa: A002 - the contract's word
+        """Keep *id* and *waited_s*."""
+        super().__init__(f"job {id} did not end within {waited_s:g} s; it goes on")
+        self.id = id
+        self.waited_s = waited_s

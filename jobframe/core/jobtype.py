@@ -1,0 +1,138 @@
+"""A job type: its handler, the class of its payload, its author's defaults; and the decorator that makes one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from functools import update_wrapper
+from typing import Any
+
+from jobframe.core.errors import PayloadError
+from jobframe.core.payload import Shape
+from jobframe.core.policy import parse_key
+
+__all__ = ["JobType", "check_name", "declared", "job"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*")
+_LONGEST_NAME = 64
+_declared: dict[str, JobType] = {}
+
+
+class JobType:
+    """
+    One kind of job; calling it calls its handler.
+
+    Attributes:
+        name: ``[a-z][a-z0-9_]*(\\.[a-z0-9_-]+)*``, at most 64 characters.
+        version: Version of its payload's shape, from 1.
+        handler: ``(ctx, payload)`` or ``(ctx)``, async or plain.
+        shape: What its payload must look like.
+        is_async: Whether the handler is an ``async def``.
+        policy: The author's defaults: `Policy` attribute → value.
+
+    """
+
+    def __init__(self, name: str, version: int, handler: Callable[..., Any], policy: Mapping[str, object]) -> None:
+        """
+        Check everything that can be checked when the type is declared.
+
+        Raises:
+            ValueError: A bad name, version, handler signature or policy value.
+            PayloadError: The payload class cannot be carried by JSON.
+
+        """
+        self.name = check_name(name)
+        if type(version) is not int or version < 1:
+            msg = f"job type {name}: version must be a whole number from 1, got {version!r}"
+            raise ValueError(msg)
+        self.version = version
+        self.handler = handler
+        self.is_async = inspect.iscoroutinefunction(handler)
+        self.shape = Shape(name, _payload_class(name, handler))
+        self.policy = {"run_in": "loop" if self.is_async else "thread", **_parse_policy(name, policy)}
+        if self.policy["run_in"] == ("thread" if self.is_async else "loop"):
+            kind, right = ("an async def", "loop") if self.is_async else ("a plain def", "thread")
+            msg = f'job type {name}: {kind} handler runs in "{right}" or "process", not in "{self.policy["run_in"]}"'
+            raise ValueError(msg)
+        update_wrapper(self, handler)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the handler itself, as a test would."""
+        return self.handler(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        """Name and version."""
+        return f"<JobType {self.name} v{self.version}>"
+
+
+def job(name: str, *, version: int = 1, **policy: Any) -> Callable[[Callable[..., Any]], JobType]:
+    """
+    Declare the decorated function as the handler of job type *name*.
+
+    Args:
+        name: Type name; by habit ``<plugin>.<verb>``.
+        version: Version of the payload's shape.
+        **policy: The author's defaults, with the keys and values of ``jobs.toml``: ``timeout="2m"``; ``jobs.toml`` wins.
+
+    Raises:
+        ValueError: A bad name, version, handler signature or policy value.
+        PayloadError: The payload class cannot be carried by JSON.
+
+    """
+
+    def declare(handler: Callable[..., Any]) -> JobType:
+        job_type = JobType(name, version, handler, policy)
+        _declared[name] = job_type
+        return job_type
+
+    return declare
+
+
+def declared() -> Mapping[str, JobType]:
+    """Return every job type declared by code that this process has imported, by name; the last of a name wins."""
+    return _declared
+
+
+def check_name(name: str) -> str:
+    """
+    Return *name* when it can name a job type.
+
+    Raises:
+        ValueError: It cannot.
+
+    """
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        msg = f"job type name {name!r}: use lower-case words joined by dots, at most {_LONGEST_NAME} characters"
+        raise ValueError(msg)
+    return name
+
+
+def _parse_policy(name: str, policy: Mapping[str, object]) -> dict[str, Any]:
+    parsed: dict[str, Any] = {}
+    for key, value in policy.items():
+        try:
+            attribute, parsed_value = parse_key(key, value)
+        except KeyError as error:
+            msg = f"job type {name}: {error.args[0]}"
+            raise ValueError(msg) from None
+        except ValueError as error:
+            msg = f"job type {name}: {key}: {error}"
+            raise ValueError(msg) from None
+        parsed[attribute] = parsed_value
+    return parsed
+
+
+def _payload_class(name: str, handler: Callable[..., Any]) -> type | None:
+    parameters = list(inspect.signature(handler).parameters.values())
+    if len(parameters) == 1:
+        return None
+    if len(parameters) != 2:  # noqa: PLR2004 - (ctx, payload)
+        msg = f"job type {name}: the handler takes (ctx) or (ctx, payload), not {len(parameters)} parameters"
+        raise ValueError(msg)
+    annotation = parameters[1].annotation
+    if isinstance(annotation, str):
+        annotation = eval(annotation, getattr(handler, "__globals__", {}))  # noqa: S307 - the author's own annotation
+    if not isinstance(annotation, type):
+        raise PayloadError(name, f"annotate the handler's parameter {parameters[1].name!r} with an attrs class")
+    return annotation

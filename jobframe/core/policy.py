@@ -1,0 +1,178 @@
+"""
+What one job type may do, in one frozen value, and the strict reading of each of its keys.
+
+The table `KEYS` is the only place that says which keys a type has: the decorator, ``jobs.toml``, the environment and
+the documentation's test all read it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import attrs
+
+from jobframe.core.backoff import Backoff, Jitter, Strategy
+from jobframe.core.duration import parse_ms
+
+__all__ = ["KEYS", "Policy", "Priority", "nearest", "parse_backoff", "parse_key"]
+
+Priority = Literal["high", "normal", "low"]
+RunIn = Literal["loop", "thread", "process"]
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """
+    The policy of one job type, every duration in milliseconds.
+
+    Attributes:
+        run_in: Where its handler runs: the event ``loop``, a ``thread`` or a killable child ``process``.
+        concurrency: Jobs that may run at once over all workers; None is no limit.
+        priority: Its share when a worker is full: high 4, normal 2, low 1.
+        max_retries: Attempts after the first one.
+        backoff: The wait between attempts.
+        timeout_ms: One attempt may take this long.
+        retry_on: Only exceptions of these classes are retried; empty is every ``Exception``.
+        fail_on: Exceptions of these classes end the job at once; stronger than *retry_on*.
+        keep_result_ms: Completed and cancelled jobs and results are kept this long.
+        keep_completed: At most this many completed jobs are kept.
+        keep_failed_ms: Failed jobs are kept this long for inspection and replay.
+        expires_ms: A job not started this long after its enqueue never starts; None is never.
+        max_snoozes: A job may ask to be run later this often without using an attempt.
+
+    """
+
+    run_in: RunIn = "loop"
+    concurrency: int | None = None
+    priority: Priority = "normal"
+    max_retries: int = 3
+    backoff: Backoff = Backoff()
+    timeout_ms: int = 300_000
+    retry_on: tuple[str, ...] = ()
+    fail_on: tuple[str, ...] = ()
+    keep_result_ms: int = 3_600_000
+    keep_completed: int = 10_000
+    keep_failed_ms: int = 30 * 86_400_000
+    expires_ms: int | None = None
+    max_snoozes: int = 1_000
+
+
+def parse_key(key: str, value: object) -> tuple[str, Any]:
+    """
+    Read one policy key as written in ``jobs.toml`` or in the decorator.
+
+    Returns:
+        The `Policy` attribute it sets and the value for it: ``("timeout", "2m")`` → ``("timeout_ms", 120000)``.
+
+    Raises:
+        KeyError: No such key; its argument is a sentence with the nearest name.
+        ValueError: The value does not fit; the text says what would.
+
+    """
+    if key not in KEYS:
+        raise KeyError(f"unknown key {key!r}" + nearest(key, KEYS))  # noqa: EM102, TRY003 - one sentence, one place
+    attribute, parse = KEYS[key]
+    return attribute, parse(value)
+
+
+def parse_backoff(value: object) -> Backoff:
+    """
+    Read a backoff: a strategy's name, or a table of strategy, base, factor, cap and jitter.
+
+    Raises:
+        ValueError: It is neither, or one of its parts does not fit.
+
+    """
+    table = value if isinstance(value, Mapping) else {"strategy": value}
+    parsed: dict[str, Any] = {}
+    for key, part in table.items():
+        if key not in _BACKOFF_KEYS:
+            msg = f"unknown key {key!r} of backoff{nearest(key, _BACKOFF_KEYS)}"
+            raise ValueError(msg)
+        attribute, parse = _BACKOFF_KEYS[key]
+        try:
+            parsed[attribute] = parse(part)
+        except ValueError as error:
+            msg = f"backoff {key}: {error}"
+            raise ValueError(msg) from None
+    return Backoff(**parsed)
+
+
+def nearest(name: str, known: Mapping[str, object] | list[str]) -> str:
+    """Return ``": did you mean 'x'?"`` with the known name most like *name*, or what is known when nothing is."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f": did you mean {close[0]!r}?" if close else f": known are {', '.join(names)}"
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        if type(value) is not int or not low <= value <= high:
+            msg = f"expected a whole number from {low} to {high}, got {value!r}"
+            raise ValueError(msg)
+        return value
+
+    return parse
+
+
+def _number(low: float, high: float) -> Callable[[object], float]:
+    def parse(value: object) -> float:
+        if type(value) not in (int, float) or not low <= value <= high:  # type: ignore[operator] # just checked
+            msg = f"expected a number from {low:g} to {high:g}, got {value!r}"
+            raise ValueError(msg)
+        return float(value)  # type: ignore[arg-type] # just checked
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            msg = f"expected one of {', '.join(words)}, got {value!r}"
+            raise ValueError(msg)
+        return value
+
+    return parse
+
+
+def _longer_than_zero(value: object) -> int:
+    ms = parse_ms(value)
+    if ms == 0:
+        msg = f"expected a duration longer than 0, got {value!r}"
+        raise ValueError(msg)
+    return ms
+
+
+def _class_names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+        msg = f'expected a list of exception class names such as ["TimeoutError"], got {value!r}'
+        raise ValueError(msg)
+    return tuple(value)
+
+
+_BACKOFF_KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "strategy": ("strategy", _one_of(*get_args(Strategy))),
+    "base": ("base_ms", parse_ms),
+    "factor": ("factor", _number(1.0, 100.0)),
+    "cap": ("cap_ms", parse_ms),
+    "jitter": ("jitter", _one_of(*get_args(Jitter))),
+}
+
+KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "run_in": ("run_in", _one_of(*get_args(RunIn))),
+    "concurrency": ("concurrency", _whole(1, 1_000_000)),
+    "priority": ("priority", _one_of(*get_args(Priority))),
+    "max_retries": ("max_retries", _whole(0, 10_000)),
+    "backoff": ("backoff", parse_backoff),
+    "timeout": ("timeout_ms", _longer_than_zero),
+    "retry_on": ("retry_on", _class_names),
+    "fail_on": ("fail_on", _class_names),
+    "keep_result": ("keep_result_ms", parse_ms),
+    "keep_completed": ("keep_completed", _whole(0, 10_000_000)),
+    "keep_failed": ("keep_failed_ms", parse_ms),
+    "expires": ("expires_ms", _longer_than_zero),
+    "max_snoozes": ("max_snoozes", _whole(0, 1_000_000)),
+}
+"""Key of a type in ``jobs.toml`` → the `Policy` attribute it sets and its strict parser."""
