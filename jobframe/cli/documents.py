@@ -1,0 +1,41 @@
+"""The JSON that reading commands print of the store's nouns; its shape is stable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobframe.cli.times import iso
+from jobframe.core.job import JobInfo
+
+__all__ = ["job_document"]
+
+
+def job_document(info: JobInfo) -> dict[str, Any]:
+    """Describe a job without payload and result; times are ISO 8601 in UTC, absent ones null."""
+    return {
+        "id": info.id,
+        "type": info.type,
+        "state": str(info.state),
+        "enqueued_at": iso(info.enqueued_ms),
+        "due_at": iso(info.due_ms),
+        "started_at": iso(info.started_ms),
+        "finished_at": iso(info.finished_ms),
+        "worker": info.worker,
+        "attempts": info.attempts,
+        "crashes": info.crashes,
+        "interrupts": info.interrupts,
+        "snoozes": info.snoozes,
+        "reason": info.reason,
+        "errors": [
+            {
+                "attempt": error.attempt,
+                "at": iso(error.at_ms),
+                "worker": error.worker,
+                "run_ms": error.run_ms,
+                "error": error.error,
+                "message": error.message,
+                "trace": list(error.trace),
+            }
+            for error in info.errors
+        ],
+    }

@@ -1,0 +1,135 @@
+"""``jobframe list``, ``show`` and ``cancel``: jobs one by one, their payloads left alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobframe.cli.documents import job_document
+from jobframe.cli.options import as_json, example
+from jobframe.cli.output import emit_json, emit_table
+from jobframe.cli.session import with_jobs
+from jobframe.cli.times import ago, iso, span
+from jobframe.core import clock
+from jobframe.core.job import JobInfo, State
+
+if TYPE_CHECKING:
+    from jobframe.client import Jobs
+
+__all__ = ["STATES", "cancel", "list_jobs", "show"]
+
+STATES = click.Choice([str(state) for state in State])
+
+
+@click.command("list", epilog=example("jobframe list --type reembed.document --state failed"))
+@click.option("--type", metavar="TYPE", help="Only jobs of this type.")
+@click.option("--state", type=STATES, help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Jobs a page.")
+@click.option("--cursor", metavar="TEXT", help="Go on where the last page ended.")
+@as_json
+@with_jobs
+async def list_jobs(  # noqa: PLR0913 - one argument an option
+    jobs: Jobs, *, type: str | None, state: str | None, limit: int, cursor: str | None, as_json: bool
+) -> None:
+    """
+    List jobs, newest first, one page at a time.
+
+    --json prints {"jobs": [...], "cursor"}: each job as in jobframe show --json, and the cursor of the next page,
+    null after the last.
+    """
+    page = await jobs.jobs(type=type, state=state and State(state), cursor=cursor, limit=limit)
+    if as_json:
+        emit_json({"jobs": [job_document(info) for info in page.jobs], "cursor": page.cursor})
+        return
+    now_ms = clock.wall_ms()
+    emit_table(
+        ("id", "state", "#attempts", "when", "reason"),
+        [_row(info, now_ms) for info in page.jobs],
+        empty="No job matches.",
+    )
+    if page.cursor:
+        click.echo(f"More with --cursor {page.cursor}", err=True)
+
+
+def _row(info: JobInfo, now_ms: int) -> tuple[str, ...]:
+    reason = info.reason or (f"{info.errors[-1].error}: {info.errors[-1].message}" if info.errors else "")
+    return (info.id, str(info.state), str(info.attempts), ago(_moment(info), now_ms), reason.partition("\n")[0][:80])
+
+
+def _moment(info: JobInfo) -> int | None:
+    """When it entered its state, or is due."""
+    return next(
+        (ms for ms in (info.finished_ms, info.started_ms, info.due_ms, info.enqueued_ms) if ms is not None), None
+    )
+
+
+@click.command(epilog=example("jobframe show reembed.document:42"))
+@click.argument("id")
+@click.option("--result", is_flag=True, help="Show the result too; it may hold data of your documents.")
+@as_json
+@with_jobs
+async def show(jobs: Jobs, *, id: str, result: bool, as_json: bool) -> None:
+    """
+    Show everything known of the job ID but its payload.
+
+    --json prints {"id", "type", "state", "enqueued_at", "due_at", "started_at", "finished_at", "worker", "attempts",
+    "crashes", "interrupts", "snoozes", "reason", "errors"}, with --result also "result"; times are ISO 8601 in UTC
+    or null, errors a list of {"attempt", "at", "worker", "run_ms", "error", "message", "trace"}.
+    """
+    handle = await jobs.job(id)
+    info = await handle.info()
+    document = job_document(info)
+    if result:
+        document["result"] = await handle.result() if info.state is State.COMPLETED else None
+    if as_json:
+        emit_json(document)
+    else:
+        _print_job(info, document)
+
+
+def _print_job(info: JobInfo, document: dict[str, Any]) -> None:
+    now_ms = clock.wall_ms()
+    facts = {
+        "id": info.id,
+        "state": f"{info.state} ({info.reason})" if info.reason else str(info.state),
+        "enqueued": _when(info.enqueued_ms, now_ms),
+        "due": _when(info.due_ms, now_ms),
+        "started": _when(info.started_ms, now_ms),
+        "finished": _when(info.finished_ms, now_ms),
+        "worker": info.worker,
+        "attempts": f"{info.attempts} failed, {info.crashes} crashed, {info.interrupts} interrupted, "
+        f"{info.snoozes} snoozed",
+        "result": json.dumps(document["result"], ensure_ascii=False) if "result" in document else None,
+    }
+    for name, value in facts.items():
+        if value is not None:
+            click.echo(f"{name:<9} {value}")
+    for error in info.errors:
+        click.echo(
+            f"\nattempt {error.attempt}, {ago(error.at_ms, now_ms)} after {span(error.run_ms)} on {error.worker}"
+        )
+        click.echo(f"  {error.error}: {error.message}")
+        for frame in error.trace:
+            click.echo(f"    {frame}")
+
+
+def _when(ms: int | None, now_ms: int) -> str | None:
+    return None if ms is None else f"{ago(ms, now_ms)} ({iso(ms)})"
+
+
+@click.command(epilog=example("jobframe cancel ingest.document:42 --reason 'wrong source'"))
+@click.argument("id")
+@click.option("--reason", metavar="TEXT", default="", help="Kept with the job.")
+@with_jobs
+async def cancel(jobs: Jobs, *, id: str, reason: str) -> None:
+    """
+    Cancel the job ID.
+
+    A waiting or delayed job is cancelled at once. A running one is told to stop and ends as cancelled when its
+    handler has really ended.
+    """
+    handle = await jobs.job(id)
+    await handle.cancel(reason=reason)
+    click.echo(f"cancelled {handle.id}" if await handle.status() is State.CANCELLED else f"asked {handle.id} to stop")

@@ -1,0 +1,31 @@
+"""Times: how long ago for people, ISO 8601 in UTC for programs."""
+
+from __future__ import annotations
+
+from jobframe.core import clock
+
+__all__ = ["ago", "iso", "span"]
+
+_STEPS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
+
+
+def iso(ms: int | None) -> str | None:
+    """Write *ms* since the epoch as ``2026-01-31T09:05:00.123Z``."""
+    return None if ms is None else clock.from_ms(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ago(ms: int | None, now_ms: int) -> str:
+    """Write when *ms* was, seen from *now_ms*: ``3m ago``, ``in 2h``, ``now``; ``-`` for None."""
+    if ms is None:
+        return "-"
+    distance = now_ms - ms
+    if abs(distance) < 1_000:  # noqa: PLR2004 - a second
+        return "now"
+    return f"{span(distance)} ago" if distance > 0 else f"in {span(-distance)}"
+
+
+def span(ms: int | None) -> str:
+    """Write a duration in its largest unit: ``480ms``, ``12s``, ``3m``, ``5h``, ``2d``; ``-`` for None."""
+    if ms is None:
+        return "-"
+    return next((f"{ms // size}{unit}" for size, unit in _STEPS if ms >= size), f"{ms}ms")

@@ -1,0 +1,39 @@
+"""What is printed for people, pipes and programs."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobframe.cli.output import emit_table
+from jobframe.cli.times import ago, iso, span
+
+
+def test_plain_columns_are_padded_and_never_cut(capsys):
+    emit_table(("type", "#jobs"), [("a", "1"), ("b" * 200, "1000")], empty="none")
+    lines = capsys.readouterr().out.splitlines()
+    assert [f"{'TYPE':<200}  JOBS", f"{'a':<200}     1", "b" * 200 + "  1000"] == lines
+
+
+def test_no_rows_are_said_in_words(capsys):
+    emit_table(("type",), [], empty="No job matches.")
+    assert capsys.readouterr().out == "No job matches.\n"
+
+
+@pytest.mark.parametrize(
+    ("ms", "expected"),
+    [(None, "-"), (1_000_000, "now"), (820_000, "3m ago"), (1_007_500, "in 7s"), (1_000_000 - 90_000_000, "1d ago")],
+)
+def test_a_moment_is_told_as_distance(ms, expected):
+    assert expected == ago(ms, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("ms", "expected"), [(None, "-"), (0, "0ms"), (480, "480ms"), (12_900, "12s"), (7_200_000, "2h")]
+)
+def test_a_span_is_told_in_its_largest_unit(ms, expected):
+    assert expected == span(ms)
+
+
+def test_programs_get_iso_8601_in_utc():
+    assert iso(1_767_225_600_123) == "2026-01-01T00:00:00.123Z"
+    assert iso(None) is None
