@@ -213,7 +213,7 @@ def _replace_chunks(connection: apsw.Connection, document_id: str, chunks: Seque
     removed = [name for name in before if name not in wanted]
     _drop_chunks(connection, [before[name] for name in removed])
     connection.executemany(
-        "INSERT INTO chunks (name, document_id, ord, start, end, text, text_hash) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "INSERT INTO chunks (id, document_id, ord, start, end, text, text_hash) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET ord = excluded.ord, start = excluded.start, end = excluded.end",
         [
             (name, document_id, order, chunk.start, chunk.end, chunk.text, _hash(chunk.text))
