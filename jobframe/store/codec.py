@@ -1,0 +1,159 @@
+"""Bytes of a job in the store: the envelope around its payload, the options before it, the record of its attempts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from jobframe.core.job import AttemptError
+
+__all__ = ["Envelope", "Options", "Record", "Unreadable", "decode_payload", "encode_tail"]
+
+ENVELOPE_VERSION = 1
+STAMP_DIGITS = 13
+MAX_ERRORS_KEPT = 20
+WEIGHTS = {"high": 4, "normal": 2, "low": 1}
+"""Share of each priority when a worker is full; also its name inside the store."""
+
+
+class Unreadable(ValueError):  # noqa: N818 - says what the bytes are
+    """These bytes are no job of ours, or of a newer version; the text says which."""
+
+
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    What travels with a job.
+
+    Attributes:
+        body: The payload's JSON.
+        v: Version of this envelope.
+        version: Version of the payload's shape.
+        headers: Small strings for tracing and bridges.
+        timeout_ms: The job's own time limit.
+        max_retries: The job's own number of retries.
+
+    """
+
+    body: msgspec.Raw
+    v: int = ENVELOPE_VERSION
+    version: int = 1
+    headers: dict[str, str] | None = None
+    timeout_ms: int | None = None
+    max_retries: int | None = None
+
+
+@attrs.frozen
+class Options:
+    """
+    What the store's scripts themselves must know of a job.
+
+    Attributes:
+        given: Whether the caller chose its id.
+        expires_ms: It never starts later than this after its enqueue; None leaves it to the policy.
+        priority: Its own priority; None is the type's.
+        key: Its exclusion key.
+
+    """
+
+    given: bool = False
+    expires_ms: int | None = None
+    priority: str | None = None
+    key: str | None = None
+
+    def encode(self) -> str:
+        """Write them as the scripts read them (``shared.lua``, parse_options)."""
+        parts = [";g"] if self.given else []
+        if self.expires_ms is not None:
+            parts.append(f";x{self.expires_ms}")
+        if self.priority is not None:
+            parts.append(f";p{WEIGHTS[self.priority]}")
+        if self.key is not None:
+            parts.append(f";k{self.key}")
+        return "".join(parts)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
+
+
+def encode_tail(envelope: Envelope, options: Options | None = None) -> bytes:
+    """Write what stands behind the enqueue time: options, newline, envelope."""
+    head = options.encode().encode() if options is not None else b""
+    return head + b"\n" + _encode(envelope)
+
+
+def plain_tail(body: bytes) -> bytes:
+    """Write the tail of a job with no options and nothing special in its envelope: the common case, made fast."""
+    return b'\n{"body":' + body + b"}"
+
+
+def decode_payload(value: bytes) -> tuple[int, Envelope]:
+    """
+    Read a payload from the store: when the job was enqueued (ms) and its envelope.
+
+    Raises:
+        Unreadable: It is damaged, or its envelope is of a newer version.
+
+    """
+    try:
+        enqueued_ms = int(value[:STAMP_DIGITS])
+        envelope = _decode_envelope(value[value.index(b"\n", STAMP_DIGITS) + 1 :])
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        reason = "unreadable: its bytes are no envelope of this program"
+        raise Unreadable(reason) from None
+    if envelope.v > ENVELOPE_VERSION:
+        reason = f"too new: envelope version {envelope.v}, this worker reads up to {ENVELOPE_VERSION}"
+        raise Unreadable(reason)
+    return enqueued_ms, envelope
+
+
+@attrs.frozen
+class Record:
+    """
+    What happened to a job so far.
+
+    Attributes:
+        attempts: Attempts that raised or timed out, since the last operator's retry.
+        crashes: Times its worker died under it.
+        interrupts: Times it was given back at a shutdown.
+        snoozes: Times it asked to be run later.
+        errors: The newest `AttemptError`s, oldest first.
+
+    """
+
+    attempts: int = 0
+    crashes: int = 0
+    interrupts: int = 0
+    snoozes: int = 0
+    errors: tuple[AttemptError, ...] = ()
+
+    def encode(self) -> bytes:
+        """Write it as the scripts count in it: ``attempts,crashes,interrupts,snoozes|[errors]``."""
+        counts = f"{self.attempts},{self.crashes},{self.interrupts},{self.snoozes}|"
+        return counts.encode() + _encode(self.errors[-MAX_ERRORS_KEPT:])
+
+    @staticmethod
+    def decode(value: bytes) -> Record:
+        """
+        Read a record; an empty value is an empty record.
+
+        Raises:
+            Unreadable: It is damaged.
+
+        """
+        if not value:
+            return _EMPTY
+        counts, _, history = value.partition(b"|")
+        try:
+            attempts, crashes, interrupts, snoozes = map(int, counts.split(b","))
+            errors = _decode_errors(history or b"[]")
+        except (ValueError, RecursionError, msgspec.MsgspecError):
+            reason = "unreadable: its record is damaged"
+            raise Unreadable(reason) from None
+        return Record(attempts, crashes, interrupts, snoozes, errors)
+
+
+_EMPTY = Record()
+_decode_errors: Any = msgspec.json.Decoder(tuple[AttemptError, ...]).decode

@@ -1,0 +1,77 @@
+-- A starting worker registers itself, puts its policies in force for the types it runs, and learns those in force.
+-- ARGV: clock, worker, lease ms, info JSON, 1 to apply or 0 to follow, time the file was edited (ms), then per type:
+--       name, digest, weight, cap (0 none), keep_completed, keep_result ms, keep_failed ms, expires ms (0 never),
+--       run_in, document (JSON object without version and at)
+-- Returns: per type, in order: name, lane, document in force
+-- A file whose policy was superseded after its last edit follows: a restarted old worker does not undo a newer file.
+-- A lane is the set of worker kinds that run a type, with its run_in: no worker is woken for a type it does not run.
+local worker, lease, info, apply, edited = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
+local PER_TYPE = 10
+if call('HSETNX', P .. 'control', 'epoch', whole(now_us)) == 1 then virtual_time = 0 end
+call('ZADD', P .. 'workers', now + lease, worker)
+call('HSET', P .. 'worker-info', worker, info)
+
+local changed = false
+for at = 7, #ARGV, PER_TYPE do
+  local t, digest, document = ARGV[at], ARGV[at + 1], ARGV[at + 9]
+  local known = call('HGET', P .. 'digests', t)
+  local superseded = tonumber(call('HGET', P .. 'superseded', t .. '\t' .. digest) or -1)
+  if not known or (known ~= digest and apply and superseded <= edited) then
+    local old = limits(t)
+    local flags = (old.paused and PAUSED or 0) + ((known and old.mixed) and MIXED or 0)
+    if not known and call('EXISTS', P .. 'queue:' .. t .. ':h', P .. 'queue:' .. t .. ':l') > 0 then flags = flags + MIXED end
+    if known then call('HSET', P .. 'superseded', t .. '\t' .. known, now) end
+    call('HSET', P .. 'digests', t, digest)
+    call('HSET', P .. 'runs-in', t, ARGV[at + 8])
+    call('HSET', P .. 'limits', t, struct.pack(LIMITS, flags, tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), old.version + 1,
+      tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])) .. old.lane)
+    call('HSET', P .. 'types', t, string.sub(document, 1, -2) .. ',"version":' .. old.version + 1 .. ',"at":' .. whole(now) .. '}')
+    changed = true
+  end
+end
+
+-- Which kinds of worker (set of types) are alive, and which of them run each type.
+local kinds = {}
+for _, text in ipairs(call('HVALS', P .. 'worker-info')) do
+  local each = cjson.decode(text)
+  kinds[each.kind] = each.types
+end
+local runners = {}
+for kind, types in pairs(kinds) do
+  for _, t in ipairs(types) do
+    runners[t] = runners[t] or {}
+    table.insert(runners[t], kind)
+  end
+end
+local packed_of, run_in_of = call('HGETALL', P .. 'limits'), {}
+local run_ins = call('HGETALL', P .. 'runs-in')
+for i = 1, #run_ins, 2 do run_in_of[run_ins[i]] = run_ins[i + 1] end
+local lane_of = {}
+for i = 1, #packed_of, 2 do
+  local t, packed = packed_of[i], packed_of[i + 1]
+  local p = unpack_limits(packed)
+  local lane = p.lane
+  if runners[t] then
+    table.sort(runners[t])
+    lane = table.concat(runners[t], '+') .. '/' .. (run_in_of[t] or 'loop')
+  end
+  lane_of[t] = lane
+  if lane ~= p.lane then
+    call('ZREM', P .. 'ready:' .. p.lane, t)
+    call('ZREM', P .. 'due:' .. p.lane, t)
+    call('HSET', P .. 'limits', t, string.sub(packed, 1, LIMITS_BYTES) .. lane)
+    changed = true
+  end
+  if lane ~= p.lane or changed then arm(t, limits(t)) end
+end
+if changed then
+  call('HINCRBY', P .. 'control', 'policy', 1)
+  call('PUBLISH', P .. 'control', 'policy')
+end
+
+local answer = {}
+for at = 7, #ARGV, PER_TYPE do
+  local t = ARGV[at]
+  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = t, lane_of[t], call('HGET', P .. 'types', t)
+end
+return answer

@@ -1,0 +1,168 @@
+-- Record how a batch of attempts ended. Each job's outcome counts only if this worker still holds it under that fence.
+-- ARGV: clock, worker, call number, then groups, each opened by a word:
+--   'end'      type, kind, count, per job: id, fence, argument, data
+--              completed: data = result JSON or ''         retried, snoozed: argument = when, data = record
+--              failed, cancelled, parked: argument = reason, data = record or ''   interrupted: argument = when, data = record
+--   'observed' type, count, per bucket: field of the minute's histogram, how many
+--   'follow'   type, count, per job: parent as type\tid, id, when, options .. '\n' .. envelope
+-- Returns: per job of the 'end' groups, in order: 1 recorded, 0 fenced (another run owns the job: nothing was changed)
+local worker, number = ARGV[2], ARGV[3]
+local held, cancels = P .. 'held:' .. worker, P .. 'cancels:' .. worker
+local answer, stamp = earlier_answer(worker, number)
+if answer then return cmsgpack.unpack(answer) end
+
+local codes, recorded, ended = {}, {}, {}
+local cancelling = call('EXISTS', cancels) == 1
+local policies = {}
+local function policy(t)
+  local p = policies[t] or limits(t)
+  policies[t] = p
+  return p
+end
+
+-- The jobs of a group that are still held under their fence, as parallel lists; the others get code 0.
+local function still_held(t, at, n)
+  local fields, group = {}, {ids = {}, arguments = {}, data = {}, options = {}, fields = {}}
+  for i = 1, n do fields[i] = t .. '\t' .. ARGV[at + 4 * (i - 1)] end
+  local values = call('HMGET', held, unpack(fields))
+  for i = 1, n do
+    local from, value = at + 4 * (i - 1), values[i]
+    local fence = ARGV[from + 1]
+    if value and (value == fence or string.sub(value, 1, #fence + 1) == fence .. ';') then
+      local m = #group.ids + 1
+      group.ids[m], group.arguments[m], group.data[m] = ARGV[from], ARGV[from + 2], ARGV[from + 3]
+      group.options[m] = value == fence and NONE or parse_options(string.sub(value, #fence + 1))
+      group.fields[m] = fields[i]
+      codes[#codes + 1] = 1
+    else
+      codes[#codes + 1] = 0
+    end
+  end
+  return group
+end
+
+local function store_pairs(key, ids, values)
+  local stored = {}
+  for i, id in ipairs(ids) do
+    if values[i] ~= '' then stored[#stored + 1], stored[#stored + 2] = id, values[i] end
+  end
+  variadic('HSET', key, stored)
+end
+
+local function complete(t, p, group)
+  local plain, given = {}, {}
+  for i, id in ipairs(group.ids) do
+    local options = group.options[i]
+    local list = options.given and given or plain
+    list[#list + 1], list[#list + 2] = now, id
+    release_key(t, id, options)
+    recorded[group.fields[i]] = true
+    ended[#ended + 1] = group.fields[i]
+  end
+  variadic('HDEL', P .. 'payload:' .. t, group.ids)
+  variadic('ZADD', P .. 'completed:' .. t, plain)
+  variadic('ZADD', P .. 'given:' .. t, given)
+  store_pairs(P .. 'result:' .. t, group.ids, group.data)
+  call('HINCRBY', P .. 'counters:' .. t, 'completed', #group.ids)
+  trim_completed(t, p, 2 * #group.ids)
+end
+
+local function end_with_reason(t, p, kind, group)
+  end_kept(t, kind, group.ids, group.arguments)
+  store_pairs(P .. 'record:' .. t, group.ids, group.data)
+  for i, id in ipairs(group.ids) do
+    if kind ~= 'parked' then
+      release_key(t, id, group.options[i])
+      ended[#ended + 1] = group.fields[i]
+    end
+  end
+  if kind == 'failed' then forget_older(t, 'failed', math.max(p.keep_failed, GIVEN_KEPT), 2 * #group.ids) end
+  if kind == 'cancelled' then forget_older(t, 'cancelled', math.max(p.keep_result, GIVEN_KEPT), 2 * #group.ids) end
+end
+
+local function requeue(t, p, kind, group)
+  local queues = {h = {}, n = {}, l = {}}
+  for i, id in ipairs(group.ids) do
+    local queue = queues[queue_of(p, group.options[i])]
+    queue[#queue + 1], queue[#queue + 2] = due_time(group.arguments[i]), id
+  end
+  for name, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. name, queue) end
+  store_pairs(P .. 'record:' .. t, group.ids, group.data)
+  call('HINCRBY', P .. 'counters:' .. t, kind, #group.ids)
+end
+
+-- A job that was asked to be cancelled while it ran does not run again.
+local function take_cancelled(group)
+  local rest, cancelled = {ids = {}, arguments = {}, data = {}, options = {}, fields = {}},
+                          {ids = {}, arguments = {}, data = {}, options = {}, fields = {}}
+  for i, field in ipairs(group.fields) do
+    local cancel = call('HGET', cancels, field)
+    local into = cancel and cancelled or rest
+    local m = #into.ids + 1
+    for name, list in pairs(into) do list[m] = group[name][i] end
+    if cancel then into.arguments[m] = string.match(cancel, '\t(.*)$') end
+  end
+  return rest, cancelled
+end
+
+local REQUEUES = {retried = true, snoozed = true, interrupted = true}
+local function settle_group(t, kind, at, n)
+  local p, group = policy(t), still_held(t, at, n)
+  if #group.ids == 0 then return end
+  variadic('HDEL', held, group.fields)
+  variadic('ZREM', P .. 'active:' .. t, group.ids)
+  local fields = group.fields
+  if kind == 'completed' then
+    complete(t, p, group)
+  elseif REQUEUES[kind] then
+    local cancelled = {ids = {}}
+    if cancelling then group, cancelled = take_cancelled(group) end
+    if #group.ids > 0 then requeue(t, p, kind, group) end
+    if #cancelled.ids > 0 then end_with_reason(t, p, 'cancelled', cancelled) end
+  else
+    end_with_reason(t, p, kind, group)
+  end
+  if cancelling then variadic('HDEL', cancels, fields) end
+  if p.cap > 0 or REQUEUES[kind] then arm(t, p) end
+end
+
+local function observe(t, at, n)
+  local minute = math.floor(now / 60000)
+  local key = P .. 'minute:' .. t .. ':' .. minute
+  for i = at, at + 2 * (n - 1), 2 do call('HINCRBY', key, ARGV[i], ARGV[i + 1]) end
+  call('ZADD', P .. 'minutes', minute, t .. '\t' .. minute)
+end
+
+local function follow(t, at, n)
+  local jobs = {}
+  for i = at, at + 4 * (n - 1), 4 do
+    if recorded[ARGV[i]] then
+      local m = #jobs
+      jobs[m + 1], jobs[m + 2], jobs[m + 3] = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+    end
+  end
+  if #jobs > 0 then put(t, policy(t), jobs, 1, #jobs / 3, {}) end
+end
+
+local at = 4
+while at <= #ARGV do
+  local t = ARGV[at + 1]
+  if ARGV[at] == 'end' then
+    local n = tonumber(ARGV[at + 3])
+    settle_group(t, ARGV[at + 2], at + 4, n)
+    at = at + 4 + 4 * n
+  elseif ARGV[at] == 'observed' then
+    local n = tonumber(ARGV[at + 2])
+    observe(t, at + 3, n)
+    at = at + 3 + 2 * n
+  else
+    local n = tonumber(ARGV[at + 2])
+    follow(t, at + 3, n)
+    at = at + 3 + 4 * n
+  end
+end
+announce_ends(ended)
+if call('ZSCORE', P .. 'workers', worker) then
+  call('HSET', P .. 'calls', worker, number .. ':' .. whole(now) .. ':' .. cmsgpack.pack(codes))
+end
+return codes

@@ -1,0 +1,64 @@
+-- What the status pages show of a namespace, in one read that changes nothing.
+-- ARGV: clock, a type or '' for all of them, histograms: 'recent' (this hour and the one before), 'total' or ''
+-- Returns: now, types, workers, histograms, server
+--          types: per type name, cap or 0, paused 0/1, active, failed, parked, waiting, delayed, oldest due time or '',
+--                 then COUNTERS and the failures of today, '' for 0
+--          workers: per worker name, end of its lease, jobs held, document or ''
+--          histograms: per hash type, its fields and counts
+--          server: what INFO says of persistence and memory
+local only, wanted = ARGV[2], ARGV[3]
+local COUNTERS = {'completed', 'failed', 'cancelled', 'parked', 'retried', 'snoozed', 'crashed', 'interrupted', 'expired'}
+COUNTERS[#COUNTERS + 1] = 'failed:' .. math.floor(now / 86400000)
+
+local function append_type(rows, t, p)
+  local waiting, delayed = 0, 0
+  for _, queue in ipairs(p.mixed and {':h', ':n', ':l'} or {':n'}) do
+    local key = P .. 'queue:' .. t .. queue
+    local all = call('ZCARD', key)
+    local due = all > 0 and call('ZCOUNT', key, '-inf', now) or 0
+    waiting, delayed = waiting + due, delayed + all - due
+  end
+  local row = {t, p.cap, p.paused and 1 or 0, call('ZCARD', P .. 'active:' .. t), call('ZCARD', P .. 'failed:' .. t),
+               call('ZCARD', P .. 'parked:' .. t), waiting, delayed, waiting > 0 and whole(earliest(t, p)) or ''}
+  for _, value in ipairs(row) do rows[#rows + 1] = value end
+  for _, count in ipairs(call('HMGET', P .. 'counters:' .. t, unpack(COUNTERS))) do rows[#rows + 1] = count or '' end
+end
+
+local function read_workers()
+  local found, leases = {}, call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
+  for i = 1, #leases, 2 do
+    local worker, at = leases[i], #found
+    found[at + 1], found[at + 2] = worker, leases[i + 1]
+    found[at + 3] = call('HLEN', P .. 'held:' .. worker)
+    found[at + 4] = call('HGET', P .. 'worker-info', worker) or ''
+  end
+  return found
+end
+
+local histograms = {}
+local function append_histogram(t, key)
+  local flat = call('HGETALL', key)
+  if #flat > 0 then histograms[#histograms + 1], histograms[#histograms + 2] = t, flat end
+end
+
+local known, rows = only == '' and known_types() or {[only] = limits(only)}, {}
+for t, p in pairs(known) do append_type(rows, t, p) end
+
+if wanted ~= '' then
+  local hour = math.floor(now / 3600000)
+  for t in pairs(known) do
+    if wanted == 'total' then
+      append_histogram(t, P .. 'total:' .. t)
+    else
+      append_histogram(t, P .. 'hour:' .. t .. '\t' .. hour)
+      append_histogram(t, P .. 'hour:' .. t .. '\t' .. hour - 1)
+    end
+  end
+  local first = wanted == 'total' and '-inf' or (hour - 1) * 60
+  for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'minutes', first, '+inf')) do -- those not rolled up yet
+    local t = split_field(member)
+    if known[t] then append_histogram(t, P .. 'minute:' .. member) end
+  end
+end
+
+return {whole(now), rows, read_workers(), histograms, call('INFO', 'persistence', 'memory')}

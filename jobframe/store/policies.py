@@ -1,0 +1,152 @@
+"""The policy in force: one document a type, written by starting workers, obeyed by producers and workers alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import attrs
+import msgspec
+
+from jobframe.core.jobtype import JobType
+from jobframe.core.policy import Policy
+from jobframe.store.codec import WEIGHTS
+from jobframe.store.store import Store
+
+__all__ = ["InForce", "Member", "announce", "document", "read"]
+
+
+@attrs.frozen(kw_only=True)
+class InForce:
+    """
+    What is in force for one type.
+
+    Attributes:
+        type: Job type.
+        digest: Fingerprint of everything below but *by*, *version* and *at*.
+        payload_version: Version of the payload's shape.
+        fields: Names of the payload's fields.
+        restricted: Names of those that must be sealed.
+        policy: The policy.
+        by: Worker that put it in force.
+        version: Rises with each change.
+        at: When it came in force, server milliseconds.
+
+    """
+
+    type: str
+    digest: str
+    payload_version: int
+    fields: tuple[str, ...]
+    restricted: tuple[str, ...]
+    policy: Policy
+    by: str
+    version: int = 0
+    at: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Member:
+    """
+    What a worker tells of itself when it joins the fleet.
+
+    Attributes:
+        host: Its machine.
+        pid: Its process number.
+        started_at: When it started, its own clock, milliseconds.
+        types: Job types it runs.
+        kind: Fingerprint of *types*: workers of one kind wake each other.
+        max_jobs: Jobs at once.
+        lease_ms: Length of its lease.
+        version: Version of jobframe.
+
+    """
+
+    host: str
+    pid: int
+    started_at: int
+    types: tuple[str, ...]
+    kind: str
+    max_jobs: int
+    lease_ms: int
+    version: str
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(InForce).decode
+
+
+def fingerprint(value: object) -> str:
+    """Twelve hexadecimal digits that stand for *value*'s JSON."""
+    return hashlib.blake2b(_encode(value), digest_size=6).hexdigest()
+
+
+def document(job_type: JobType, policy: Policy, by: str) -> InForce:
+    """Describe *job_type* under *policy* as worker *by* would put it in force."""
+    shape = job_type.shape
+    what = (job_type.name, job_type.version, shape.fields, shape.restricted, policy)
+    return InForce(
+        type=job_type.name,
+        digest=fingerprint(what),
+        payload_version=job_type.version,
+        fields=shape.fields,
+        restricted=shape.restricted,
+        policy=policy,
+        by=by,
+    )
+
+
+async def announce(
+    store: Store, worker: str, member: Member, documents: Iterable[InForce], *, apply: bool, edited_ms: int
+) -> dict[str, tuple[str, InForce]]:
+    """
+    Register a worker, put its policies in force, and learn those that are.
+
+    Args:
+        store: The store.
+        worker: Its name.
+        member: What it tells of itself.
+        documents: One a type that it runs.
+        apply: False takes what is in force, and only announces types that never were.
+        edited_ms: When the file was last edited; one superseded later than that is not put in force again.
+
+    Returns:
+        Type → the lane it is claimed from, and what is in force.
+
+    Raises:
+        StoreUnavailable: The server cannot be reached or used.
+
+    """
+    args: list[str | bytes | int] = []
+    for doc in documents:
+        policy = doc.policy
+        args += [
+            doc.type, doc.digest, WEIGHTS[policy.priority], policy.concurrency or 0, policy.keep_completed,
+            policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, policy.run_in, _without_version(doc),
+        ]  # fmt: skip
+    reply = await store.run("announce", worker, member.lease_ms, _encode(member), int(apply), edited_ms, *args)
+    return {t.decode(): (lane.decode(), _decode(doc)) for t, lane, doc in zip(*[iter(reply)] * 3, strict=True)}
+
+
+async def read(store: Store, types: Iterable[str] | None = None) -> Mapping[str, InForce]:
+    """
+    Read what is in force for *types*, or for all; a type never announced is absent.
+
+    Raises:
+        StoreUnavailable: The server cannot be reached or used.
+
+    """
+    names = None if types is None else list(types)
+    found = await store.read_hash(store.keys.types, names)
+    return {name: _decode(doc) for name, doc in found.items()}
+
+
+def decode(doc: bytes) -> InForce:
+    """Read one document as the store holds it."""
+    return _decode(doc)
+
+
+def _without_version(doc: InForce) -> bytes:
+    """JSON of *doc* as announce.lua takes it: it adds version and at itself."""
+    fields = attrs.asdict(doc, recurse=False, filter=lambda field, _: field.name not in ("version", "at"))
+    return _encode(fields)

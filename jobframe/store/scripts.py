@@ -1,0 +1,40 @@
+"""Reads the Lua scripts and runs them by their hash; a server that forgot one is told it again."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+
+import attrs
+
+__all__ = ["Script", "script"]
+
+_REFUSED_WHEN_FULL = frozenset({"enqueue"})
+"""Everything else must go on when memory is full, or nothing could drain."""
+
+
+@attrs.frozen
+class Script:
+    """
+    One script, ready to send.
+
+    Attributes:
+        name: File name without its ending.
+        text: The whole source: flags, the shared part, its own.
+        sha: SHA-1 of the text, by which the server knows it.
+
+    """
+
+    name: str
+    text: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Read ``lua/<name>.lua`` with the shared part before it."""
+    folder = resources.files("jobframe.store") / "lua"
+    flags = "" if name in _REFUSED_WHEN_FULL else " flags=allow-oom"
+    text = f"#!lua{flags}\n{(folder / 'shared.lua').read_text()}\n{(folder / f'{name}.lua').read_text()}"
+    return Script(name, text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324 - the server's own naming

@@ -1,0 +1,129 @@
+"""Record how attempts ended, many in one call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import msgspec
+
+from jobframe.core.histogram import bucket
+from jobframe.core.outcome import Cancelled, Completed, Failed, Interrupted, Outcome, Parked, Retried, Snoozed
+from jobframe.store.enqueue import Encoded
+from jobframe.store.keys import field
+from jobframe.store.store import Store
+
+__all__ = ["Settled", "settle"]
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """
+    One attempt's end, ready to be recorded.
+
+    Attributes:
+        type: Job type.
+        unique: Unique part of its id.
+        fence: Fence under which it was claimed.
+        due_ms: When it was due, for a job that is given back.
+        outcome: How it ended.
+        record: New record; empty keeps what is stored.
+        wait_ms: How long it had waited for its start; -1 when it never started.
+        run_ms: How long it ran.
+        follow_ups: Jobs to enqueue if and only if this one completes.
+
+    """
+
+    type: str
+    unique: str
+    fence: int
+    due_ms: int
+    outcome: Outcome
+    record: bytes = b""
+    wait_ms: int = -1
+    run_ms: int = 0
+    follow_ups: Sequence[Encoded] = ()
+
+
+Argument = str | bytes | int
+
+_KINDS: dict[type, str] = {
+    Completed: "completed",
+    Retried: "retried",
+    Snoozed: "snoozed",
+    Failed: "failed",
+    Cancelled: "cancelled",
+    Parked: "parked",
+    Interrupted: "interrupted",
+}
+
+
+async def settle(store: Store, worker: str, number: int, batch: Iterable[Settled]) -> list[tuple[Settled, bool]]:
+    """
+    Record a batch; each outcome counts only while *worker* still holds its job under its fence.
+
+    Args:
+        store: The store.
+        worker: This worker's name.
+        number: Number of the call, rising by one; sent again after a lost answer it changes nothing more.
+        batch: What ended.
+
+    Returns:
+        Each with True when it was recorded, False when it was fenced: another run owns the job.
+
+    Raises:
+        StoreUnavailable: The server cannot be reached or used.
+
+    """
+    groups: dict[tuple[str, type], list[Settled]] = {}
+    for each in batch:
+        groups.setdefault((each.type, type(each.outcome)), []).append(each)
+    args: list[Argument] = []
+    for (type_name, outcome), members in groups.items():
+        args += ("end", type_name, _KINDS[outcome], len(members))
+        for each in members:
+            args += (each.unique, each.fence, *_argument_and_data(each))
+    for type_name, counts in _observed(groups).items():
+        args += ("observed", type_name, len(counts), *chain.from_iterable(counts.items()))
+    for type_name, jobs in _followed(groups).items():
+        args += ("follow", type_name, len(jobs) // 4, *jobs)
+    codes = await store.run("settle", worker, number, *args)
+    return list(zip(chain.from_iterable(groups.values()), map(bool, codes), strict=True))
+
+
+def _argument_and_data(each: Settled) -> tuple[Argument, bytes]:
+    match each.outcome:
+        case Completed(result):
+            return "", result
+        case Retried(delay_ms) | Snoozed(delay_ms):
+            return f"+{delay_ms}", each.record
+        case Interrupted(delay_ms):
+            return f"+{delay_ms}" if delay_ms else f"@{each.due_ms}", each.record
+        case Failed(reason) | Cancelled(reason) | Parked(reason):
+            return reason, each.record
+
+
+def _observed(groups: dict[tuple[str, type], list[Settled]]) -> dict[str, Counter[str]]:
+    """Count the waits and runs of every attempt that really started, per type and bucket."""
+    observed: dict[str, Counter[str]] = {}
+    for (type_name, outcome), members in groups.items():
+        if outcome is Interrupted:
+            continue
+        counts = observed.setdefault(type_name, Counter())
+        for each in members:
+            if each.wait_ms >= 0:
+                counts[f"w{bucket(each.wait_ms)}"] += 1
+                counts[f"r{bucket(each.run_ms)}"] += 1
+    return {type_name: counts for type_name, counts in observed.items() if counts}
+
+
+def _followed(groups: dict[tuple[str, type], list[Settled]]) -> dict[str, list[Argument]]:
+    """Lay out the follow-ups of completed jobs by their own type, each with its parent."""
+    followed: dict[str, list[Argument]] = {}
+    for (type_name, outcome), members in groups.items():
+        if outcome is not Completed:
+            continue
+        for each in members:
+            for job in each.follow_ups:
+                followed.setdefault(job.type, []).extend((field(type_name, each.unique), job.unique, job.when, job.tail))
+    return followed

@@ -1,0 +1,122 @@
+"""One namespace on one server: the client, the keys, and the running of scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from jobframe.store.connection import STORE_ERRORS, BlockingClient, Client, classify, connect, connect_blocking, parse
+from jobframe.store.keys import Keys
+from jobframe.store.scripts import script
+
+__all__ = ["BlockingStore", "Store"]
+
+
+def _server_clock() -> str:
+    return ""
+
+
+class Store:
+    """
+    The queues of one namespace.
+
+    Attributes:
+        redis: The client; only modules of this package use it.
+        keys: Names of all keys.
+        url: Where the server is.
+
+    """
+
+    def __init__(self, url: str, namespace: str = "default", *, clock: Callable[[], str] = _server_clock) -> None:
+        """
+        Make a store; it connects when it is first used.
+
+        Args:
+            url: Where the server is, as `connection.parse` reads it.
+            namespace: Which set of queues.
+            clock: For tests: the milliseconds that scripts take for now; empty is the server's own clock.
+
+        Raises:
+            ConfigError: The URL means no server.
+            ValueError: The namespace has impossible characters.
+
+        """
+        self.url = url
+        self.keys = Keys(namespace)
+        self.redis: Client = connect(url)
+        self._address = parse(url).address
+        self._clock = clock
+
+    async def run(self, name: str, *args: str | bytes | int | float) -> Any:
+        """
+        Run the script of that *name*; the caller's typed function knows what it answers.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+            StoreFull: Its memory is full and the script would add to it.
+
+        """
+        lua = script(name)
+        call = (2, self.keys.control, self.keys.guard, self._clock(), *args)
+        try:
+            try:
+                return await self.redis.execute_command("EVALSHA", lua.sha, *call)
+            except NoScriptError:
+                return await self.redis.execute_command("EVAL", lua.text, *call)
+        except STORE_ERRORS as error:
+            raise classify(error, self._address) from None
+
+    async def read_hash(self, key: str, fields: list[str] | None = None) -> dict[str, bytes]:
+        """
+        Read *fields* of a hash, or all; absent ones are absent.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+
+        """
+        try:
+            if fields is None:
+                found = await self.redis.hgetall(key)  # type: ignore[misc] # the stub allows both kinds of client
+                return {name.decode(): value for name, value in found.items()}
+            values = await self.redis.hmget(key, fields) if fields else []  # type: ignore[misc] # same
+        except STORE_ERRORS as error:
+            raise classify(error, self._address) from None
+        return {name: value for name, value in zip(fields, values, strict=True) if value is not None}
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.redis.aclose()  # type: ignore[union-attr] # both clients have it
+
+
+class BlockingStore:
+    """The same for code outside an event loop, such as the lease thread: scripts only."""
+
+    def __init__(self, url: str, namespace: str = "default", *, answer_s: float = 5.0) -> None:
+        """Make a store; *answer_s* is the longest wait for an answer."""
+        self.keys = Keys(namespace)
+        self.redis: BlockingClient = connect_blocking(url, answer_s=answer_s)
+        self._address = parse(url).address
+
+    def run(self, name: str, *args: str | bytes | int | float) -> Any:
+        """
+        Run the script of that *name*.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+
+        """
+        lua = script(name)
+        call = (2, self.keys.control, self.keys.guard, "", *args)
+        try:
+            try:
+                return self.redis.execute_command("EVALSHA", lua.sha, *call)
+            except NoScriptError:
+                return self.redis.execute_command("EVAL", lua.text, *call)
+        except STORE_ERRORS as error:
+            raise classify(error, self._address) from None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.redis.close()
