@@ -1,0 +1,202 @@
+"""The way to a server: clients for every kind of URL, their patience, and the same address in arq's words."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import redis
+import redis.asyncio
+import redis.asyncio.cluster
+import redis.asyncio.sentinel
+import redis.cluster
+import redis.sentinel
+
+from jobframe.core.errors import ConfigError, Problem
+from jobframe.store.endpoint import Endpoint, parse
+from jobframe.store.failure import STORE_ERRORS, classify
+
+if TYPE_CHECKING:
+    from arq.connections import RedisSettings
+
+__all__ = [
+    "STORE_ERRORS",
+    "BlockingClient",
+    "Client",
+    "Endpoint",
+    "arq_settings",
+    "classify",
+    "connect",
+    "connect_blocking",
+    "parse",
+]
+
+Client = redis.asyncio.Redis | redis.asyncio.RedisCluster
+BlockingClient = redis.Redis | redis.RedisCluster
+
+_CONNECT_S = 3.0
+_ANSWER_S = 5.0
+_IDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # macOS has the other name
+_KEEPALIVE = {option: value for option, value in (
+    (_IDLE, 15), (getattr(socket, "TCP_KEEPINTVL", None), 5), (getattr(socket, "TCP_KEEPCNT", None), 3),
+) if option is not None}  # fmt: skip
+"""A host that vanished is noticed within 15 + 3 x 5 seconds on a connection that only waits."""
+
+
+def connect(url: str, *, answer_s: float = _ANSWER_S) -> Client:
+    """
+    Make a client; it connects when it is first used, and never sends anything twice by itself.
+
+    Args:
+        url: Where, as `parse` reads it.
+        answer_s: Longest wait for an answer, in seconds. A connection for blocking commands needs longer than these
+            block.
+
+    Raises:
+        ConfigError: The URL means no server.
+
+    """
+    client: Client = _make(_ASYNCIO, parse(url), answer_s)
+    return client
+
+
+def connect_blocking(url: str, *, answer_s: float = _ANSWER_S) -> BlockingClient:
+    """
+    Make a client for code without an event loop; otherwise like `connect`.
+
+    Raises:
+        ConfigError: The URL means no server.
+        StoreUnavailable: No node of the cluster answers (for other kinds that shows at the first use).
+
+    """
+    endpoint = parse(url)
+    try:
+        client: BlockingClient = _make(_BLOCKING, endpoint, answer_s)
+    except STORE_ERRORS as error:
+        raise classify(error, endpoint.address) from None
+    return client
+
+
+def arq_settings(url: str) -> RedisSettings:
+    """
+    Say the same address in arq's words; its own reader knows neither sentinels nor TLS options.
+
+    Raises:
+        ConfigError: The URL means no server, or a cluster, which arq cannot use.
+
+    """
+    from arq.connections import RedisSettings  # noqa: PLC0415 - only the processes that speak arq pay for it
+
+    endpoint = parse(url)
+    if endpoint.kind == "cluster":
+        raise ConfigError(Problem("redis.url", "arq cannot use a cluster: name one server, or use redis+sentinel://"))
+    (host, port) = endpoint.hosts[0] if endpoint.hosts else ("localhost", 0)
+    return RedisSettings(
+        host=list(endpoint.hosts) if endpoint.kind == "sentinel" else host,
+        port=port,
+        unix_socket_path=endpoint.path or None,
+        database=endpoint.db,
+        username=endpoint.username,
+        password=endpoint.password,
+        ssl=endpoint.tls,
+        ssl_ca_certs=endpoint.ca_certs,
+        ssl_certfile=endpoint.certfile,
+        ssl_keyfile=endpoint.keyfile,
+        ssl_check_hostname=endpoint.tls,
+        conn_timeout=int(_CONNECT_S),
+        sentinel=endpoint.kind == "sentinel",
+        sentinel_master=endpoint.service,
+    )
+
+
+def _make(family: _Family, endpoint: Endpoint, answer_s: float) -> Any:
+    options = _options(endpoint, answer_s)
+    if endpoint.kind == "unix":
+        return family.redis(unix_socket_path=endpoint.path, **options)
+    if endpoint.kind == "cluster":
+        nodes = [family.node(host, port) for host, port in endpoint.hosts]
+        return family.cluster(startup_nodes=nodes, **family.cluster_options, **options)
+    if endpoint.kind == "sentinel":
+        sentinel_options = {**options, "socket_timeout": _ANSWER_S, "db": 0}
+        sentinel_options |= {"username": endpoint.sentinel_username, "password": endpoint.sentinel_password}
+        sentinel = family.sentinel(endpoint.hosts, sentinel_kwargs=sentinel_options, **options)
+        return sentinel.master_for(endpoint.service, connection_pool_class=family.primary_pool)
+    host, port = endpoint.hosts[0]
+    return family.redis(host=host, port=port, **options)
+
+
+def _options(endpoint: Endpoint, answer_s: float) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "db": endpoint.db,
+        "username": endpoint.username,
+        "password": endpoint.password,
+        "socket_timeout": answer_s,
+        "client_name": "jobframe",
+    }
+    if endpoint.kind == "unix":
+        return options
+    options |= {
+        "socket_connect_timeout": _CONNECT_S,
+        "socket_keepalive": True,
+        "socket_keepalive_options": _KEEPALIVE,
+    }
+    if endpoint.tls:
+        options |= {
+            "ssl": True,
+            "ssl_check_hostname": True,
+            "ssl_ca_certs": endpoint.ca_certs,
+            "ssl_certfile": endpoint.certfile,
+            "ssl_keyfile": endpoint.keyfile,
+        }
+    return options
+
+
+class _PrimaryPool(redis.asyncio.sentinel.SentinelConnectionPool):
+    """Closes the connections to the sentinels together with its own; redis-py leaves them open."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - as redis-py has it
+        await super().disconnect(inuse_connections)
+        if inuse_connections:  # otherwise it only follows the primary to another address
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
+
+class _BlockingPrimaryPool(redis.sentinel.SentinelConnectionPool):
+    """Its twin without an event loop."""
+
+    def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - as redis-py has it
+        super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                sentinel.close()
+
+
+@attrs.frozen
+class _Family:
+    """The classes of redis-py for one way of waiting."""
+
+    redis: Any
+    cluster: Any
+    node: Any
+    sentinel: Any
+    primary_pool: Any
+    cluster_options: dict[str, int]
+
+
+_ASYNCIO = _Family(
+    redis=redis.asyncio.Redis,
+    cluster=redis.asyncio.RedisCluster,
+    node=redis.asyncio.cluster.ClusterNode,
+    sentinel=redis.asyncio.sentinel.Sentinel,
+    primary_pool=_PrimaryPool,
+    cluster_options={"cluster_error_retry_attempts": 0, "connection_error_retry_attempts": 0},
+)
+_BLOCKING = _Family(
+    redis=redis.Redis,
+    cluster=redis.RedisCluster,
+    node=redis.cluster.ClusterNode,
+    sentinel=redis.sentinel.Sentinel,
+    primary_pool=_BlockingPrimaryPool,
+    cluster_options={"cluster_error_retry_attempts": 0},
+)
