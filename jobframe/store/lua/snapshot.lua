@@ -50,14 +50,14 @@ if wanted ~= '' then
     if wanted == 'total' then
       append_histogram(t, P .. 'total:' .. t)
     else
-      append_histogram(t, P .. 'hour:' .. t .. '\t' .. hour)
-      append_histogram(t, P .. 'hour:' .. t .. '\t' .. hour - 1)
+      append_histogram(t, P .. 'hour:' .. t .. ':' .. hour)
+      append_histogram(t, P .. 'hour:' .. t .. ':' .. hour - 1)
     end
   end
   local first = wanted == 'total' and '-inf' or (hour - 1) * 60
   for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'minutes', first, '+inf')) do -- those not rolled up yet
-    local t = split_field(member)
-    if known[t] then append_histogram(t, P .. 'minute:' .. member) end
+    local t, minute = split_field(member)
+    if known[t] then append_histogram(t, P .. 'minute:' .. t .. ':' .. minute) end
   end
 end
 

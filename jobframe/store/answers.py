@@ -1,0 +1,138 @@
+"""Turns what the scripts that look answer, flat lists of bytes, into frozen values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from jobframe.core import ids
+from jobframe.core.histogram import merge
+from jobframe.core.job import TERMINAL, JobInfo, State
+from jobframe.store.codec import Record, Unreadable
+from jobframe.store.policies import Member
+from jobframe.store.stats import COUNTS_SINCE, ServerFacts, Snapshot, TypeStats, WorkerStats
+
+__all__ = ["jobs", "snapshot"]
+
+_COUNTERS = ("completed", "failed", "cancelled", "parked", "retried", "snoozed", "crashed", "interrupted", "expired")
+_PER_TYPE = 9 + len(_COUNTERS) + 1
+_PER_WORKER = 4
+_PER_JOB = 8
+_STRANGER = Member(host="", pid=0, started_at=0, types=(), kind="", max_jobs=0, lease_ms=12_000, version="")
+_decode_member = msgspec.json.Decoder(Member).decode
+
+Histograms = Mapping[bytes, Mapping[int, int]]
+
+
+def snapshot(
+    now: bytes,
+    type_rows: Sequence[Any],
+    worker_rows: Sequence[Any],
+    histograms: Sequence[Any],
+    server: bytes,
+) -> Snapshot:
+    """Read the answer of ``snapshot.lua``."""
+    now_ms = int(now)
+    waits, runs = _waits_and_runs(histograms)
+    stats = [_type_stats(row, now_ms, waits, runs) for row in _rows(type_rows, _PER_TYPE)]
+    return Snapshot(
+        now_ms=now_ms,
+        types=tuple(sorted(stats, key=lambda each: each.type)),
+        workers=tuple(_worker_stats(row, now_ms) for row in _rows(worker_rows, _PER_WORKER)),
+        server=_server_facts(server),
+    )
+
+
+def jobs(rows: Sequence[Any]) -> tuple[JobInfo, ...]:
+    """Read the jobs in the answer of ``list_jobs.lua``."""
+    return tuple(_job_info(row) for row in _rows(rows, _PER_JOB))
+
+
+def _rows(flat: Sequence[Any], width: int) -> Iterable[tuple[Any, ...]]:
+    return zip(*[iter(flat)] * width, strict=True)
+
+
+def _type_stats(row: Sequence[Any], now_ms: int, waits: Histograms, runs: Histograms) -> TypeStats:
+    name, cap, paused, active, failed, parked, waiting, delayed, oldest, *counters, failed_today = row
+    since = dict(zip(_COUNTERS, (int(count or 0) for count in counters), strict=True))
+    now = {"active": active, "waiting": waiting, "failed": failed, "delayed": delayed, "parked": parked}
+    return TypeStats(
+        type=_text(name),
+        counts=now | {counter: since[counter] for counter in COUNTS_SINCE},
+        failures=since["failed"],
+        failed_today=int(failed_today or 0),
+        oldest_waiting_ms=now_ms - int(oldest) if oldest else None,
+        limit=cap or None,
+        paused=bool(paused),
+        waits=waits.get(name, {}),
+        runs=runs.get(name, {}),
+    )
+
+
+def _waits_and_runs(flat: Sequence[Any]) -> tuple[Histograms, Histograms]:
+    """Add up the hashes of each type: their fields are ``w<bucket>`` for waits and ``r<bucket>`` for runs."""
+    found: dict[bytes, dict[bytes, list[dict[int, int]]]] = {b"w": defaultdict(list), b"r": defaultdict(list)}
+    for name, fields in _rows(flat, 2):
+        for kind, by_type in found.items():
+            counts = {int(field[1:]): int(count) for field, count in _rows(fields, 2) if field[:1] == kind}
+            by_type[name].append(counts)
+    waits, runs = ({name: merge(parts) for name, parts in by_type.items()} for by_type in found.values())
+    return waits, runs
+
+
+def _worker_stats(row: Sequence[Any], now_ms: int) -> WorkerStats:
+    name, lease_end, held, document = row
+    try:
+        member = _decode_member(document)
+    except msgspec.MsgspecError:
+        member = _STRANGER
+    left_ms = int(float(lease_end)) - now_ms
+    return WorkerStats(
+        worker=_text(name),
+        alive=0 < left_ms <= 2 * member.lease_ms,  # later than any clock of this server could have granted: ended
+        heartbeat_age_ms=max(0, member.lease_ms - left_ms),
+        held=held,
+        member=member,
+    )
+
+
+def _server_facts(text: bytes) -> ServerFacts:
+    facts = dict(line.split(":", 1) for line in _text(text).splitlines() if ":" in line)
+    limit = int(facts.get("maxmemory", 0))
+    return ServerFacts(
+        aof=facts.get("aof_enabled") == "1",
+        evicts=facts.get("maxmemory_policy", "noeviction") != "noeviction",
+        full=0 < limit <= int(facts.get("used_memory", 0)),
+    )
+
+
+def _job_info(row: Sequence[bytes]) -> JobInfo:
+    type_name, state, unique, score, stamp, worker, record, reason = row
+    in_state, at_ms = State(_text(state)), int(float(score))
+    try:
+        history = Record.decode(record)
+    except Unreadable:
+        history = Record()  # a damaged record hides no job
+    return JobInfo(
+        id=ids.join(_text(type_name), _text(unique)),
+        type=_text(type_name),
+        state=in_state,
+        enqueued_ms=int(stamp) if stamp.isdigit() else None,
+        due_ms=at_ms if in_state in (State.WAITING, State.DELAYED) else None,
+        started_ms=at_ms if in_state is State.ACTIVE else None,
+        finished_ms=at_ms if in_state in TERMINAL or in_state is State.PARKED else None,
+        worker=_text(worker) or None,
+        attempts=history.attempts,
+        crashes=history.crashes,
+        interrupts=history.interrupts,
+        snoozes=history.snoozes,
+        reason=_text(reason),
+        errors=history.errors,
+    )
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")  # whatever stands there, it must be possible to look at it
