@@ -83,9 +83,19 @@ class Corpus:
                 _write_document(connection, document)
             return _replace_chunks(connection, document.id, chunks)
 
-    def delete_document(self, id: str) -> Change:
-        """Remove a document with its chunks, vectors and words; without any there is nothing to do."""
+    def delete_document(self, id: str, *, version: str | None = None) -> Change:
+        """
+        Remove a document with its chunks, vectors and words; without any there is nothing to do.
+
+        Args:
+            id: The document.
+            version: Remove it only while this is its version; None removes any.
+
+        """
         with self._database.write() as connection:
+            stored: str | None = connection.execute("SELECT version FROM documents WHERE id = ?", (id,)).get
+            if stored is None or version not in (None, stored):
+                return Change()
             removed = _chunk_numbers(connection, id)
             _drop_chunks(connection, removed.values())
             connection.execute("DELETE FROM documents WHERE id = ?", (id,))
@@ -102,6 +112,15 @@ class Corpus:
             f"{_SELECT_DOCUMENT} WHERE ?1 IS NULL OR source = ?1 ORDER BY source, uri", (source,)
         )
         return [Document(*row) for row in rows]
+
+    def chunk_counts(self) -> dict[str, int]:
+        """Count the chunks of each document; all documents are there."""
+        rows: list[Any] = (
+            self._database.connection()
+            .execute("SELECT id, (SELECT count(*) FROM chunks WHERE document_id = documents.id) FROM documents")
+            .fetchall()
+        )
+        return dict(rows)
 
     # vectors
 
