@@ -18,7 +18,8 @@ class Backoff:
     The wait between the attempts of a job.
 
     Attributes:
-        strategy: ``none`` (at once), ``fixed`` (base), ``linear`` (base × n) or ``exponential`` (base × factor^(n-1)).
+        strategy: ``none`` (at once), ``fixed`` (base), ``linear`` (base times n) or ``exponential``
+            (base times factor^(n-1)) after attempt n.
         base_ms: The first wait, in milliseconds.
         factor: Growth per attempt of ``exponential``.
         cap_ms: No wait is longer.

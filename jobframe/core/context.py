@@ -84,7 +84,7 @@ class Context:
         "attempt", "fence", "headers", "job_id", "max_attempts", "type",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - all keyword-like, built in one place per runner
+    def __init__(
         self,
         services: Services,
         job_id: str,
@@ -140,7 +140,7 @@ class Context:
         """
         return self._services.app.resource(cls)
 
-    def enqueue(self, type: Any, payload: Any = None, **options: Any) -> Any:  # noqa: A002 - the contract's word
+    def enqueue(self, type: Any, payload: Any = None, **options: Any) -> Any:
         """
         Add a follow-up job: checked now, sent by the very script that completes this job, dropped if it does not.
 
@@ -168,7 +168,9 @@ class Context:
         follow_up = await self._services.prepare(job)
         size = follow_up.size + sum(other.size for other in self._follow_ups)
         if len(self._follow_ups) >= MAX_FOLLOW_UPS or size > MAX_FOLLOW_UP_BYTES:
-            raise PayloadError(self.type, "over 256 follow-ups or 1 MiB of them: send the rest with ctx.jobs.enqueue_many")
+            raise PayloadError(
+                self.type, "over 256 follow-ups or 1 MiB of them: send the rest with ctx.jobs.enqueue_many"
+            )
         self._follow_ups.append(follow_up)
         return ids.join(follow_up.type, follow_up.unique)
 

@@ -47,7 +47,7 @@ def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, rol
 
 
 def class_names(error: BaseException) -> set[str]:
-    """Names by which ``retry_on`` and ``fail_on`` may call *error*: its classes and their bases, with and without module."""
+    """Names by which ``retry_on`` and ``fail_on`` may call *error*: its class and bases, with and without module."""
     names: set[str] = set()
     for cls in type(error).__mro__[:-2]:  # without BaseException and object, which nobody means
         names.update((cls.__name__, f"{cls.__module__}.{cls.__qualname__}"))

@@ -92,7 +92,7 @@ class UnknownJobType(JobframeError):
 
     """
 
-    def __init__(self, type: str, nearest: str | None = None) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, type: str, nearest: str | None = None) -> None:
         """Keep *type* and *nearest*."""
         hint = f"did you mean {nearest!r}?" if nearest else "start a worker that has its plugin, or import its handler"
         super().__init__(f"unknown job type {type!r}: {hint}")
@@ -110,7 +110,7 @@ class PayloadError(JobframeError):
 
     """
 
-    def __init__(self, type: str, problem: str) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, type: str, problem: str) -> None:
         """Keep *type* and *problem*."""
         super().__init__(f"payload of {type!r}: {problem}")
         self.type = type
@@ -127,7 +127,7 @@ class RestrictedField(JobframeError):
 
     """
 
-    def __init__(self, type: str, fields: tuple[str, ...]) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, type: str, fields: tuple[str, ...]) -> None:
         """Keep *type* and *fields*."""
         super().__init__(
             f"job type {type!r} has restricted fields ({', '.join(fields)}): they are never sent in clear, "
@@ -147,7 +147,7 @@ class QueueFull(JobframeError):
 
     """
 
-    def __init__(self, type: str, limit: int) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, type: str, limit: int) -> None:
         """Keep *type* and *limit*."""
         super().__init__(f"queue of {type!r} is full ({limit} waiting): try later, or raise max_waiting")
         self.type = type
@@ -188,7 +188,7 @@ class JobNotFound(JobframeError):
 
     """
 
-    def __init__(self, id: str) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, id: str) -> None:
         """Keep *id*."""
         super().__init__(f"no job {id!r}: it never existed, or its record is no longer kept")
         self.id = id
@@ -204,7 +204,7 @@ class JobFailed(JobframeError):
 
     """
 
-    def __init__(self, id: str, reason: str) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, id: str, reason: str) -> None:
         """Keep *id* and *reason*."""
         super().__init__(f"job {id} failed: {reason}")
         self.id = id
@@ -221,7 +221,7 @@ class JobCancelled(JobframeError):
 
     """
 
-    def __init__(self, id: str, reason: str = "") -> None:  # noqa: A002 - the contract's word
+    def __init__(self, id: str, reason: str = "") -> None:
         """Keep *id* and *reason*."""
         super().__init__(f"job {id} was cancelled" + (f": {reason}" if reason else ""))
         self.id = id
@@ -238,7 +238,7 @@ class Timeout(JobframeError):
 
     """
 
-    def __init__(self, id: str, waited_s: float) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, id: str, waited_s: float) -> None:
         """Keep *id* and *waited_s*."""
         super().__init__(f"job {id} did not end within {waited_s:g} s; it goes on")
         self.id = id

@@ -72,7 +72,7 @@ def check_unique(unique: str) -> str:
     return unique
 
 
-def join(type: str, unique: str) -> str:  # noqa: A002 - the contract's word
+def join(type: str, unique: str) -> str:
     """Build the job id ``<type>:<unique>``."""
     return f"{type}:{unique}"
 

@@ -20,11 +20,11 @@ _declared: dict[str, JobType] = {}
 
 
 class JobType:
-    """
+    r"""
     One kind of job; calling it calls its handler.
 
     Attributes:
-        name: ``[a-z][a-z0-9_]*(\\.[a-z0-9_-]+)*``, at most 64 characters.
+        name: ``[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*``, at most 64 characters.
         version: Version of its payload's shape, from 1.
         handler: ``(ctx, payload)`` or ``(ctx)``, async or plain.
         shape: What its payload must look like.
@@ -73,7 +73,7 @@ def job(name: str, *, version: int = 1, **policy: Any) -> Callable[[Callable[...
     Args:
         name: Type name; by habit ``<plugin>.<verb>``.
         version: Version of the payload's shape.
-        **policy: The author's defaults, with the keys and values of ``jobs.toml``: ``timeout="2m"``; ``jobs.toml`` wins.
+        **policy: The author's defaults, with the keys and values of ``jobs.toml``, which wins: ``timeout="2m"``.
 
     Raises:
         ValueError: A bad name, version, handler signature or policy value.

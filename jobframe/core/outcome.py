@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class Signal(Exception):  # noqa: N818 - signals are imperatives, not errors
+class Signal(Exception):
     """Base of what a handler may raise to say how its attempt ends."""
 
 

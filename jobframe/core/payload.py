@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -49,12 +49,12 @@ class Shape:
 
     """
 
-    def __init__(self, type: str, cls: type | None) -> None:  # noqa: A002 - the contract's word
+    def __init__(self, type: str, cls: type | None) -> None:
         """
         Check that JSON can carry every field of *cls* and remember its names.
 
         Raises:
-            PayloadError: *cls* is no attrs class, or has converters, private attributes or field types JSON cannot carry.
+            PayloadError: *cls* is no attrs class, or has converters, private attributes or types JSON cannot carry.
 
         """
         self.type = type
@@ -101,7 +101,7 @@ class Shape:
 
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(self.cls)  # type: ignore[arg-type] # only asked for with a class
+        return msgspec.json.Decoder(self.cls)
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -134,7 +134,8 @@ def check_size(type_name: str, body: bytes, what: str = "") -> None:
     """
     if len(body) > MAX_BYTES:
         raise PayloadError(
-            type_name, f"{what}{len(body)} bytes are over the limit of {MAX_BYTES}: store it elsewhere and send a reference"
+            type_name,
+            f"{what}{len(body)} bytes are over the limit of {MAX_BYTES}: store it elsewhere and send a reference",
         )
 
 
@@ -160,7 +161,7 @@ def _declared(type_name: str, cls: type) -> tuple[attrs.Attribute[Any], ...]:
             msgspec.json.schema(field.type)
         except TypeError:
             raise PayloadError(type_name, f"field {field.name} has a type that JSON cannot carry") from None
-    return attrs.fields(cls)
+    return tuple(attrs.fields(cls))
 
 
 def _key_check(type_name: str, hint: Any, *, top: bool = False) -> Callable[[Any], None] | None:
@@ -176,10 +177,20 @@ def _key_check(type_name: str, hint: Any, *, top: bool = False) -> Callable[[Any
         return None
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return lambda value: [check(value) for check in arguments] and None
+        return lambda value: _check_each(arguments, value)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return lambda value: [arguments[-1](item) for item in value.values()] and None
-    return lambda value: [arguments[0](item) for item in value] and None
+        return lambda value: _check_items(arguments[-1], value.values() if isinstance(value, dict) else ())
+    return lambda value: _check_items(arguments[0], value if isinstance(value, list) else ())
+
+
+def _check_each(checks: Iterable[Callable[[Any], None]], value: Any) -> None:
+    for check in checks:
+        check(value)
+
+
+def _check_items(check: Callable[[Any], None], values: Iterable[Any]) -> None:
+    for value in values:
+        check(value)
 
 
 def _check_object(type_name: str, inner: Mapping[str, Callable[[Any], None] | None], value: Any) -> None:

@@ -16,7 +16,7 @@ import attrs
 from jobframe.core.backoff import Backoff, Jitter, Strategy
 from jobframe.core.duration import parse_ms
 
-__all__ = ["KEYS", "Policy", "Priority", "nearest", "parse_backoff", "parse_key"]
+__all__ = ["KEYS", "Policy", "Priority", "nearest", "nearest_name", "parse_backoff", "parse_key"]
 
 Priority = Literal["high", "normal", "low"]
 RunIn = Literal["loop", "thread", "process"]
@@ -48,7 +48,7 @@ class Policy:
     concurrency: int | None = None
     priority: Priority = "normal"
     max_retries: int = 3
-    backoff: Backoff = Backoff()
+    backoff: Backoff = attrs.field(factory=Backoff)
     timeout_ms: int = 300_000
     retry_on: tuple[str, ...] = ()
     fail_on: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def parse_key(key: str, value: object) -> tuple[str, Any]:
 
     """
     if key not in KEYS:
-        raise KeyError(f"unknown key {key!r}" + nearest(key, KEYS))  # noqa: EM102, TRY003 - one sentence, one place
+        raise KeyError(f"unknown key {key!r}" + nearest(key, KEYS))
     attribute, parse = KEYS[key]
     return attribute, parse(value)
 
@@ -102,9 +102,14 @@ def parse_backoff(value: object) -> Backoff:
 
 def nearest(name: str, known: Mapping[str, object] | list[str]) -> str:
     """Return ``": did you mean 'x'?"`` with the known name most like *name*, or what is known when nothing is."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f": did you mean {close[0]!r}?" if close else f": known are {', '.join(names)}"
+    close = nearest_name(name, known)
+    return f": did you mean {close!r}?" if close else f": known are {', '.join(sorted(known))}"
+
+
+def nearest_name(name: str, known: Mapping[str, object] | list[str]) -> str | None:
+    """Return the known name most like *name*; None when nothing is like it."""
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    return close[0] if close else None
 
 
 def _whole(low: int, high: int) -> Callable[[object], int]:

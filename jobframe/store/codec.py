@@ -18,7 +18,7 @@ WEIGHTS = {"high": 4, "normal": 2, "low": 1}
 """Share of each priority when a worker is full; also its name inside the store."""
 
 
-class Unreadable(ValueError):  # noqa: N818 - says what the bytes are
+class Unreadable(ValueError):
     """These bytes are no job of ours, or of a newer version; the text says which."""
 
 

@@ -1,4 +1,4 @@
-"""Every key of a namespace, one method each, with the sentence that says what it holds; scripts build the same names."""
+"""Every key of a namespace: one method each, with a sentence on what it holds; scripts build the same names."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ class Keys:
 
     @property
     def minutes(self) -> str:
-        """Sorted set: ``type\\tminute`` → minute, for the histograms not yet rolled up."""
+        """Sorted set: ``type<tab>minute`` → minute, for the histograms not yet rolled up."""
         return self._plain("minutes")
 
     @property
     def control_channel(self) -> str:
-        """Channel: ``policy`` when a policy changed, ``cancel\\t<worker>`` when one has a cancel to read."""
+        """Channel: ``policy`` when a policy changed, ``cancel<tab><worker>`` when one has a cancel to read."""
         return self._plain("control")
 
     def ended_channel(self, client: str) -> str:
-        """Channel of one client: ``type\\tid`` of each job it waits for and that ended."""
+        """Channel of one client: ``type<tab>id`` of each job it waits for and that ended."""
         return self._plain(f"ended:{client}")
 
     def wake(self, lane: str) -> str:
@@ -90,7 +90,7 @@ class Keys:
         return self._plain(f"wake:{lane}")
 
     def held(self, worker: str) -> str:
-        """Hash: ``type\\tid`` → fence and options of what a worker has claimed and not settled."""
+        """Hash: ``type<tab>id`` → fence and options of what a worker has claimed and not settled."""
         return self._plain(f"held:{worker}")
 
     def queue(self, type: str, level: str = "n") -> str:
@@ -139,5 +139,5 @@ class Keys:
 
 
 def field(type: str, unique: str) -> str:
-    """Name a job inside the hashes that span types: ``type\\tid``."""
+    """Name a job inside the hashes that span types: ``type<tab>id``."""
     return f"{type}\t{unique}"

@@ -22,7 +22,7 @@ class Renewed:
         held: Jobs the store thinks this worker holds.
         policy: Version of the policies in force.
         sweep: Whether somebody should sweep: a worker is overdue, or nobody kept house for a while.
-        cancels: ``type\\tid`` → fence and reason of each running job that somebody asked to cancel.
+        cancels: ``type<tab>id`` → fence and reason of each running job that somebody asked to cancel.
 
     """
 
@@ -97,7 +97,7 @@ async def leave(store: Store, worker: str) -> int:
     """
     total = 0
     while True:
-        given_back = await store.run("leave", worker, _MOST_GIVEN_BACK)
+        given_back: int = await store.run("leave", worker, _MOST_GIVEN_BACK)
         total += given_back
         if given_back < _MOST_GIVEN_BACK:
             return total
@@ -105,7 +105,7 @@ async def leave(store: Store, worker: str) -> int:
 
 async def held(store: Store, worker: str) -> dict[str, int]:
     """
-    Read ``type\\tid`` → fence of all that the store thinks *worker* holds.
+    Read ``type<tab>id`` → fence of all that the store thinks *worker* holds.
 
     Raises:
         StoreUnavailable: The server cannot be reached or used.

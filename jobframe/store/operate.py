@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import attrs
 import msgspec
 
 from jobframe.core import ids
-from jobframe.core.errors import JobNotFound, JobframeError, UnknownJobType
+from jobframe.core.errors import JobframeError, JobNotFound, UnknownJobType
 from jobframe.core.job import State
 from jobframe.store.store import Store
 

@@ -84,7 +84,9 @@ async def settle(store: Store, worker: str, number: int, batch: Iterable[Settled
         for each in members:
             args += (each.unique, each.fence, *_argument_and_data(each))
     for type_name, counts in _observed(groups).items():
-        args += ("observed", type_name, len(counts), *chain.from_iterable(counts.items()))
+        args += ("observed", type_name, len(counts))
+        for name, count in counts.items():
+            args += (name, count)
     for type_name, jobs in _followed(groups).items():
         args += ("follow", type_name, len(jobs) // 4, *jobs)
     codes = await store.run("settle", worker, number, *args)
@@ -125,5 +127,7 @@ def _followed(groups: dict[tuple[str, type], list[Settled]]) -> dict[str, list[A
             continue
         for each in members:
             for job in each.follow_ups:
-                followed.setdefault(job.type, []).extend((field(type_name, each.unique), job.unique, job.when, job.tail))
+                followed.setdefault(job.type, []).extend(
+                    (field(type_name, each.unique), job.unique, job.when, job.tail)
+                )
     return followed

@@ -49,7 +49,7 @@ class Store:
         self._address = parse(url).address
         self._clock = clock
 
-    async def run(self, name: str, *args: str | bytes | int | float) -> Any:
+    async def run(self, name: str, *args: str | bytes | float) -> Any:
         """
         Run the script of that *name*; the caller's typed function knows what it answers.
 
@@ -87,7 +87,7 @@ class Store:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self.redis.aclose()  # type: ignore[union-attr] # both clients have it
+        await self.redis.aclose()
 
 
 class BlockingStore:
@@ -97,9 +97,10 @@ class BlockingStore:
         """Make a store; *answer_s* is the longest wait for an answer."""
         self.keys = Keys(namespace)
         self.redis: BlockingClient = connect_blocking(url, answer_s=answer_s)
+        self._execute: Callable[..., Any] = self.redis.execute_command
         self._address = parse(url).address
 
-    def run(self, name: str, *args: str | bytes | int | float) -> Any:
+    def run(self, name: str, *args: str | bytes | float) -> Any:
         """
         Run the script of that *name*.
 
@@ -111,9 +112,9 @@ class BlockingStore:
         call = (2, self.keys.control, self.keys.guard, "", *args)
         try:
             try:
-                return self.redis.execute_command("EVALSHA", lua.sha, *call)
+                return self._execute("EVALSHA", lua.sha, *call)
             except NoScriptError:
-                return self.redis.execute_command("EVAL", lua.text, *call)
+                return self._execute("EVAL", lua.text, *call)
         except STORE_ERRORS as error:
             raise classify(error, self._address) from None
 

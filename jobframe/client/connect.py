@@ -1,0 +1,76 @@
+"""The doors of the client: `connect` for asyncio, `connect_sync` for everybody else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from jobframe.client.blocking import SyncJobs
+from jobframe.client.jobs import Jobs
+from jobframe.core.errors import StoreUnavailable
+from jobframe.store.embedded import running
+from jobframe.store.store import Store
+
+__all__ = ["connect", "connect_sync", "locate"]
+
+_NO_SERVER = "no server in .jobframe: start `jobframe up` here, or set [redis] url in jobs.toml or JOBFRAME_REDIS_URL"
+
+
+@asynccontextmanager
+async def connect(url: str | None = None, *, config: str | os.PathLike[str] | None = None) -> AsyncIterator[Jobs]:
+    """
+    Open the queues; no plugin is imported.
+
+    Args:
+        url: Where the server is; absent: ``JOBFRAME_REDIS_URL``, ``[redis] url``, the server running in ``.jobframe/``.
+        config: The ``jobs.toml`` to read; absent: ``JOBFRAME_CONFIG``, or ``jobs.toml`` here if there is one.
+
+    Raises:
+        ConfigError: The configuration cannot be read, or the URL means no server.
+        StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
+
+    """
+    store = Store(*locate(url, config))
+    jobs = Jobs(store)
+    try:
+        yield jobs
+    finally:
+        await jobs.aclose()
+        await store.aclose()
+
+
+@contextmanager
+def connect_sync(url: str | None = None, *, config: str | os.PathLike[str] | None = None) -> Iterator[SyncJobs]:
+    """
+    Open the queues for code without an event loop; otherwise like `connect`.
+
+    Raises:
+        ConfigError: The configuration cannot be read, or the URL means no server.
+        StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
+
+    """
+    jobs = SyncJobs(*locate(url, config))
+    try:
+        yield jobs
+    finally:
+        jobs.close()
+
+
+def locate(url: str | None = None, config: str | os.PathLike[str] | None = None) -> tuple[str, str]:
+    """
+    Find the server's URL and the namespace as `connect` does.
+
+    Raises:
+        ConfigError: The configuration cannot be read.
+        StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
+
+    """
+    from jobframe.config.reader import read  # noqa: PLC0415 - costs more than all the rest of a client
+
+    settings = read(None if config is None else Path(config))
+    found = url or settings.redis.url or running()
+    if found is None:
+        raise StoreUnavailable(_NO_SERVER, acknowledged=False)
+    return found, settings.redis.namespace

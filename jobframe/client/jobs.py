@@ -1,0 +1,285 @@
+"""What producers and operators hold: `Jobs` and the `Handle` of one job."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from jobframe.client.coalescer import Coalescer
+from jobframe.client.encoder import Encoder, type_name
+from jobframe.client.ends import Ends
+from jobframe.core import ids
+from jobframe.core.duration import to_delay_ms
+from jobframe.core.errors import JobCancelled, JobFailed, JobframeError, UnknownJobType
+from jobframe.core.job import JobInfo, NewJob, State
+from jobframe.core.jobtype import JobType, declared
+from jobframe.core.policy import nearest_name
+from jobframe.store import inspect, operate, policies
+from jobframe.store.enqueue import Encoded, batches
+from jobframe.store.store import Store
+
+__all__ = ["Handle", "Jobs"]
+
+
+class Handle:
+    """
+    One job.
+
+    Attributes:
+        id: Job id, ``<type>:<unique part>``.
+        created: False when an equal job was found and is what this handle stands for.
+
+    """
+
+    __slots__ = ("_jobs", "created", "id")
+
+    def __init__(self, jobs: Jobs, id: str, *, created: bool) -> None:
+        """Stand for job *id* of *jobs*."""
+        self._jobs = jobs
+        self.id = id
+        self.created = created
+
+    async def status(self) -> State:
+        """
+        Return the state it is in.
+
+        Raises:
+            JobNotFound: Its record is no longer kept.
+
+        """
+        return (await self.info()).state
+
+    async def info(self) -> JobInfo:
+        """
+        Return all that is known of it, except its payload.
+
+        Raises:
+            JobNotFound: Its record is no longer kept.
+
+        """
+        return await inspect.info(self._jobs.store, self.id)
+
+    async def result(self, timeout: str | dt.timedelta | float | None = None) -> Any:  # noqa: ASYNC109 - the contract's word
+        """
+        Wait until it has ended and return the handler's result.
+
+        Args:
+            timeout: Longest wait: seconds, a duration such as ``"30s"`` or a ``timedelta``; None waits for ever.
+
+        Raises:
+            JobFailed: It ended as failed.
+            JobCancelled: It ended as cancelled.
+            Timeout: It did not end in time; it goes on.
+            JobNotFound: Its record is no longer kept.
+
+        """
+        ended = await self._jobs.ends.wait(self.id, _seconds(timeout))
+        if ended.state == State.COMPLETED:
+            return msgspec.json.decode(ended.detail) if ended.detail else None
+        reason = ended.detail.decode()
+        raise JobFailed(self.id, reason) if ended.state == State.FAILED else JobCancelled(self.id, reason)
+
+    async def cancel(self, reason: str = "") -> State:
+        """Cancel it; see `Jobs.cancel`."""
+        return await self._jobs.cancel(self.id, reason)
+
+    def __repr__(self) -> str:
+        """Job id."""
+        return f"<Handle {self.id}>"
+
+
+class Jobs:
+    """
+    The queues of one namespace: enqueue, look, operate.
+
+    Attributes:
+        store: The store behind it.
+        ends: Waits for results.
+
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Work on *store*, which the caller closes after `aclose`."""
+        self.store = store
+        self.ends = Ends(store)
+        self._encoder = Encoder()
+        self._coalescer = Coalescer(store, self._encoder)
+
+    async def enqueue(  # noqa: PLR0913 - the contract's signature
+        self,
+        type: str | JobType,
+        payload: Any = None,
+        *,
+        id: str | None = None,
+        key: str | None = None,
+        delay: str | dt.timedelta | None = None,
+        at: dt.datetime | None = None,
+        priority: str | None = None,
+        expires: str | dt.timedelta | None = None,
+        timeout: str | dt.timedelta | None = None,  # noqa: ASYNC109 - the job's, not this call's
+        max_retries: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Handle:
+        """
+        Enqueue one job; calls made at the same time go to the server together.
+
+        Args:
+            type: Job type, by name or as the `JobType`.
+            payload: The attrs object, a dict, or None for no fields.
+            id: Unique part of the job id; the same id again returns that job, also 10 minutes after its end.
+            key: At most one live job of the type has it; a second one returns the first.
+            delay: Earliest start from now.
+            at: Earliest start, an aware datetime.
+            priority: ``high``, ``normal`` or ``low`` instead of the type's.
+            expires: The job never starts later than this after its enqueue.
+            timeout: Time limit of one attempt instead of the type's.
+            max_retries: Attempts after the first instead of the type's.
+            headers: Small strings that travel with the job.
+
+        Raises:
+            UnknownJobType: The type is neither in this process nor was it ever announced by a worker.
+            PayloadError: The payload does not fit its type, or is over 256 KiB.
+            RestrictedField: The type has restricted fields.
+            StoreUnavailable: The server cannot be reached; *acknowledged* is None when the job may be there.
+            StoreFull: The server's memory is full.
+            ValueError: An option has an impossible value.
+
+        """
+        job = NewJob(type, payload, id, key, delay, at, priority, expires, timeout, max_retries, headers)
+        encoded = await self.encode(job)
+        (answer,) = await self._coalescer.send((job,), [encoded])
+        return self._handle(encoded, answer)
+
+    async def enqueue_many(self, items: Iterable[NewJob | tuple[Any, ...]]) -> list[Handle]:
+        """
+        Enqueue any mix of jobs in batches; all are checked before any is sent.
+
+        Args:
+            items: `NewJob`s, or pairs of type and payload.
+
+        Returns:
+            One handle a job, in their order.
+
+        Raises:
+            JobframeError: As `enqueue`; its attribute *accepted* lists the handles of the jobs enqueued before it.
+
+        """
+        jobs = [item if isinstance(item, NewJob) else NewJob(*item) for item in items]
+        await self._learn({type_name(job.type) for job in jobs})
+        encoded = [self._encoder.encode(job) for job in jobs]
+        handles: list[Handle] = []
+        for batch in batches(encoded):
+            members = jobs[len(handles) : len(handles) + len(batch)]
+            try:
+                answers = await self._coalescer.send(members, batch)
+            except JobframeError as error:
+                error.accepted = handles  # type: ignore[attr-defined] # only a refusal half way has it
+                raise
+            handles += [self._handle(job, answer) for job, answer in zip(batch, answers, strict=True)]
+        return handles
+
+    async def encode(self, job: NewJob) -> Encoded:
+        """Check and encode *job* without sending it; raises what `enqueue` raises."""
+        name = type_name(job.type)
+        if name not in self._encoder.known:
+            await self._learn({name})
+        return self._encoder.encode(job)
+
+    async def job(self, id: str) -> Handle:
+        """
+        Return the handle of job *id*.
+
+        Raises:
+            JobNotFound: No such job.
+
+        """
+        await inspect.info(self.store, id)
+        return Handle(self, id, created=False)
+
+    async def jobs(
+        self, type: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> inspect.Page:
+        """Return a page of jobs, newest first, and the cursor of the next."""
+        return await inspect.jobs(self.store, type, None if state is None else State(state), cursor, limit)
+
+    async def counts(self, type: str | JobType | None = None) -> dict[str, int]:
+        """Count jobs by state, of one type or of all: the first five are now, the rest since the beginning."""
+        return await inspect.counts(self.store, None if type is None else type_name(type))
+
+    async def cancel(self, id: str, reason: str = "") -> State:
+        """
+        Cancel a job, whatever it is doing; an ended job stays as it is.
+
+        Returns:
+            ``cancelled``, ``active`` when its worker was asked to cancel it, or the state in which it had ended.
+
+        Raises:
+            JobNotFound: No such job.
+
+        """
+        return await operate.cancel(self.store, id, reason)
+
+    async def retry(self, id: str) -> None:
+        """
+        Queue a failed, cancelled or parked job again, its attempts from 0 and its history kept.
+
+        Raises:
+            JobNotFound: No such job.
+            JobframeError: It is in another state, or a live job holds its key.
+
+        """
+        await operate.retry(self.store, id)
+
+    async def pause(self, type: str | JobType) -> None:
+        """
+        Start no more jobs of *type*; what runs goes on.
+
+        Raises:
+            UnknownJobType: Nobody ever announced it.
+
+        """
+        await self._set_paused(type_name(type), "pause")
+
+    async def resume(self, type: str | JobType) -> None:
+        """
+        Start jobs of *type* again.
+
+        Raises:
+            UnknownJobType: Nobody ever announced it.
+
+        """
+        await self._set_paused(type_name(type), "resume")
+
+    async def aclose(self) -> None:
+        """Finish what is being sent and stop listening."""
+        await self._coalescer.aclose()
+        await self.ends.aclose()
+
+    async def _set_paused(self, name: str, action: Any) -> None:
+        try:
+            await operate.pause(self.store, name, action, getpass.getuser())
+        except UnknownJobType:
+            announced = await policies.read(self.store)
+            raise UnknownJobType(name, nearest_name(name, list(announced))) from None
+
+    async def _learn(self, names: set[str]) -> None:
+        missing = names - self._encoder.known.keys()
+        if not missing:
+            return
+        found = await policies.read(self.store, missing)
+        if missing - found.keys() - declared().keys():
+            self._encoder.known.update(await policies.read(self.store))  # so that the error can name the nearest
+        self._encoder.known.update({name: found.get(name) for name in missing})
+
+    def _handle(self, job: Encoded, answer: str | None) -> Handle:
+        return Handle(self, ids.join(job.type, answer or job.unique), created=answer is None)
+
+
+def _seconds(timeout: str | dt.timedelta | float | None) -> float | None:
+    if timeout is None or isinstance(timeout, int | float):
+        return timeout
+    return to_delay_ms(timeout) / 1000

@@ -1,0 +1,90 @@
+"""One subscription to one channel, kept alive over lost connections; who needs every message looks at the store too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio
+
+from jobframe.core import ids
+from jobframe.store.connection import STORE_ERRORS
+from jobframe.store.store import Store
+
+__all__ = ["Listener"]
+
+_POLL_S = 1.0
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_READY_WITHIN_S = 5.0
+
+
+class Listener:
+    """
+    Calls a function with each message of a channel.
+
+    Messages sent while the connection is lost are lost: *on_message* must never be the only way to learn something.
+    """
+
+    def __init__(self, store: Store, channel: str, on_message: Callable[[str], None]) -> None:
+        """Listen to *channel*, once `ready` was asked for."""
+        self._store = store
+        self._channel = channel
+        self._on_message = on_message
+        self._subscribed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def ready(self) -> None:
+        """Start listening and wait until the server has confirmed it, 5 seconds at most."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._subscribed.wait(), _READY_WITHIN_S)
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _listen(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            client, owned = _client_for_channels(self._store)
+            pubsub = client.pubsub()
+            try:
+                await pubsub.subscribe(self._channel)
+                while True:
+                    message = await pubsub.get_message(timeout=_POLL_S)
+                    if message is not None:
+                        pause_s = _FIRST_PAUSE_S
+                        self._take(message)
+            except STORE_ERRORS:
+                self._subscribed.clear()
+            finally:
+                with contextlib.suppress(*STORE_ERRORS):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py has no types for it
+                    if owned:
+                        await client.aclose()
+            await asyncio.sleep(pause_s * ids.roll())
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "subscribe":
+            self._subscribed.set()
+        elif message["type"] == "message":
+            self._on_message(message["data"].decode())
+
+
+def _client_for_channels(store: Store) -> tuple[redis.asyncio.Redis, bool]:
+    """Return a client that can subscribe, and whether to close it: any node of a cluster carries every channel."""
+    if isinstance(store.redis, redis.asyncio.Redis):
+        return store.redis, False
+    node = store.redis.get_random_node()
+    return redis.asyncio.Redis(host=node.host, port=int(node.port), **_credentials(node.connection_kwargs)), True
+
+
+def _credentials(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("username", "password") if options.get(name)}
