@@ -1,0 +1,166 @@
+"""arq as the host: what its signals, its burst mode and its health check do to what runs inside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+from arq.connections import ArqRedis
+
+from jobframe.runtime.worker import IdleRedis
+
+FOLDER = Path(__file__).parent
+PATIENCE_S = 30
+HOSTS = {
+    "arq": [sys.executable, "-m", "arq", "hosted.WorkerSettings"],
+    "jobframe": [sys.executable, "hosted.py"],
+}
+
+
+class Host:
+    """A host's process, whose words can be waited for."""
+
+    def __init__(self, command, **environment):
+        self.process = subprocess.Popen(
+            command,
+            cwd=FOLDER,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.words = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def hear(self, word):
+        for line in self.process.stdout:
+            self.words.append(line.strip())
+            if self.words[-1] == word:
+                return
+        pytest.fail(f"never said {word!r}: {self.words}\n{self.process.stderr.read()}")
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def end(self):
+        out, self.errors = self.process.communicate(timeout=PATIENCE_S)
+        self.words += out.split("\n")[:-1]
+        return self.process.returncode
+
+
+@pytest.fixture(params=HOSTS)
+def host_command(request):
+    return HOSTS[request.param]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_drains_and_ends_with_exit_0(host_command, number):
+    with Host(host_command, DRAIN_S="0.3") as host:
+        host.hear("started")
+        host.signal(number)
+
+        assert host.end() == 0
+
+    assert host.words == ["open", "start", "started", "drain 2500", "drained", "close"]
+
+
+def test_a_second_signal_gives_back_at_once(host_command):
+    with Host(host_command, DRAIN_S="600") as host:
+        host.hear("started")
+        host.signal()
+        host.hear("drain 2500")
+        host.signal()
+
+        assert host.end() == 0
+
+    assert host.words == ["open", "start", "started", "drain 2500", "give back", "close"]
+
+
+def test_further_signals_change_nothing(host_command):
+    with Host(host_command, DRAIN_S="600", STUCK="1") as host:
+        host.hear("started")
+        host.signal()
+        host.hear("drain 2500")
+        host.signal()
+        host.hear("give back")
+        host.signal()
+        host.signal(signal.SIGINT)
+
+        assert host.end() == 0
+
+    assert host.words[-2:] == ["give back", "close"]
+
+
+def test_a_signal_during_the_start_lets_the_start_end_and_then_drains(host_command):
+    with Host(host_command, START_S="0.5") as host:
+        host.hear("start")
+        host.signal()
+
+        assert host.end() == 0
+
+    assert host.words == ["open", "start", "started", "drain 2500", "drained", "close"]
+
+
+def test_two_signals_end_a_start_that_hangs(host_command):
+    with Host(host_command, START_S="600") as host:
+        host.hear("start")
+        host.signal()
+        host.signal(signal.SIGINT)
+
+        assert host.end() == 0
+
+    assert host.words == ["open", "start", "close"]
+
+
+def test_a_failed_start_ends_the_process_with_its_error(host_command):
+    with Host(host_command, BROKEN="no such thing") as host:
+        assert host.end() == 1
+
+    assert host.words == ["open", "start", "close"]
+    assert host.errors.strip().endswith("OSError: no such thing")
+
+
+def test_burst_from_arqs_command_line_drains_and_ends_when_the_work_is_done():
+    with Host([*HOSTS["arq"], "--burst"]) as host:
+        assert host.end() == 0
+
+    assert host.words == ["open", "start", "started", "drain 2500", "drained", "close"]
+
+
+def test_arqs_check_reads_the_health_key(redis_url):
+    socket = redis_url.removeprefix("unix://")
+    with Host([*HOSTS["arq"], "--check"], SOCKET=socket) as host:
+        assert host.end() == 1
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("alive", "well")
+    with Host([*HOSTS["arq"], "--check"], SOCKET=socket) as host:
+        assert host.end() == 0
+
+    assert host.words == []
+
+
+async def test_the_client_of_arqs_loop_answers_everything_arq_asks_without_a_server():
+    client = IdleRedis(host="nowhere.invalid")
+
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.info(section="Server")
+        pipe.dbsize()
+        answers = await pipe.execute()
+
+    assert answers == [{}, 0]
+    assert await client.zrangebyscore("q", "-inf", 0) == []
+    assert await client.zcard("q") == 0
+    assert await client.delete("key") == 0
+    assert isinstance(client, ArqRedis)
+    await client.close(close_connection_pool=True)
