@@ -72,7 +72,8 @@ class Server:
             if self._answers_in_time(self._launch()):
                 return self
             self.ports = dict.fromkeys(self.ports, 0)
-        pytest.fail(f"{self.binary} did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
+        log = self.folder / "log"
+        pytest.fail(f"{self.binary} did not start:\n{log.read_text()[-2000:] if log.exists() else 'no log'}")
 
     def _launch(self) -> subprocess.Popen[bytes]:
         options = self._options | {name: str(port) for name, port in self.ports.items()}

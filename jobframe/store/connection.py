@@ -115,6 +115,7 @@ def _make(family: _Family, endpoint: Endpoint, answer_s: float) -> Any:
     if endpoint.kind == "unix":
         return family.redis(unix_socket_path=endpoint.path, **options)
     if endpoint.kind == "cluster":
+        del options["db"]
         nodes = [family.node(host, port) for host, port in endpoint.hosts]
         return family.cluster(startup_nodes=nodes, **family.cluster_options, **options)
     if endpoint.kind == "sentinel":

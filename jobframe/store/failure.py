@@ -67,7 +67,7 @@ _REASONS: tuple[tuple[type[BaseException], str, bool | None], ...] = (
 )
 """What other classes mean, and whether they certainly changed nothing; the first that fits."""
 
-_KNOWN_CODES = {*_REFUSALS, "ERR", "EXECABORT", "NOSCRIPT", "CROSSSLOT", "WRONGTYPE"}
+_KNOWN_CODES = {*_REFUSALS, "CROSSSLOT", "WRONGTYPE"}
 _CODE = re.compile(r"(?:.*caused error: \W*)?([A-Z]{2,20})\b", re.DOTALL)  # a pipeline puts its command first
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _NEVER_SENT = {errno.ECONNREFUSED, errno.ENOENT, errno.EACCES, errno.EHOSTUNREACH, errno.ENETUNREACH}
@@ -130,7 +130,10 @@ def _lost(error: BaseException) -> tuple[str, bool | None]:
     number = _errno(cause)
     if not number:
         return "the connection to the server was lost", None
-    return f"cannot reach the server: {os.strerror(number).lower()}", False if number in _NEVER_SENT else None
+    why = os.strerror(number).lower()
+    if number in _NEVER_SENT:
+        return f"cannot reach the server: {why}", False
+    return f"the connection to the server was lost: {why}", None
 
 
 def _errno(error: OSError | None) -> int:
