@@ -28,11 +28,11 @@ def documents(invocation: object, source: str | None, *, as_json: bool) -> None:
     except FileNotFoundError:  # nothing was ingested here yet
         found, chunks = [], {}
     if as_json:
-        click.echo(json.dumps([_as_json(document, chunks[document.id]) for document in found], indent=2))
+        click.echo(json.dumps([_as_json(document, chunks.get(document.id, 0)) for document in found], indent=2))
     elif found:
         _print_table(
             [
-                (document.source, document.uri, str(chunks[document.id]), document.title)
+                (document.source, document.uri, str(chunks.get(document.id, 0)), document.title)
                 for document in found
             ]
         )  # fmt: skip

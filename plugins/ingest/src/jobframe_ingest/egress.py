@@ -32,6 +32,7 @@ def _public_socket(address: tuple[Any, ...]) -> socket.socket:
     """Refuse by the very address that would be connected to: a name may resolve to another one each time."""
     family, kind, protocol, _, target = address
     ip: Any = ipaddress.ip_address(target[0].partition("%")[0])
-    if not (getattr(ip, "ipv4_mapped", None) or ip).is_global:
+    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
+    if not inner.is_global or inner.is_multicast:
         raise OSError(REFUSED)
     return socket.socket(family, kind, protocol)

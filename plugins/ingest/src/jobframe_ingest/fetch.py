@@ -27,7 +27,7 @@ _HOPELESS: dict[tuple[type[Exception], ...], str] = {
 }
 
 
-class Unreachable(OSError):  # noqa: N818 - the state of the source, as in "host unreachable"
+class Unreachable(OSError):
     """The source does not answer now; a later attempt may succeed. The text names no address."""
 
 

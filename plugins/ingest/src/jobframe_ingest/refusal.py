@@ -3,5 +3,5 @@
 __all__ = ["Refused"]
 
 
-class Refused(Exception):  # noqa: N818 - what happened to the document, as in "connection refused"
+class Refused(Exception):
     """No further attempt can help; the text says why and holds nothing of the document."""

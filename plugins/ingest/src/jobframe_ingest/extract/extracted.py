@@ -41,10 +41,21 @@ class Extracted:
             Refused: There is no text in it.
 
         """
-        tidy = tuple(text for section in sections if (text := _tidy(section)))
+        tidy = _with_what_follows(text for section in sections if (text := _tidy(section)))
         if not tidy:
             raise Refused("the document holds no text")
         return cls(" ".join(_tidy(title or tidy[0].partition("\n")[0]).split())[:_LONGEST_TITLE], tidy)
+
+
+def _with_what_follows(sections: Iterable[str]) -> tuple[str, ...]:
+    """Join a section of one line, most likely a heading above another heading, to the next one."""
+    joined: list[str] = []
+    for section in sections:
+        if joined and "\n" not in joined[-1]:
+            joined[-1] += "\n\n" + section
+        else:
+            joined.append(section)
+    return tuple(joined)
 
 
 def _tidy(text: str) -> str:
