@@ -12,8 +12,7 @@ from jobframe.cli.options import as_json, duration, example
 from jobframe.cli.output import emit_json
 from jobframe.cli.pairs import read_pairs
 from jobframe.cli.progress import progress
-from jobframe.cli.session import connected
-from jobframe.wiring import load_project
+from jobframe.cli.session import connected, load_plugins
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -40,7 +39,7 @@ __all__ = ["enqueue"]
 @click.option("--wait", is_flag=True, help="Wait for the job's end; exit 0 only when it completes.")
 @as_json
 @click.pass_obj
-def enqueue(  # noqa: PLR0913 - one argument an option
+def enqueue(
     invocation: Invocation,
     /,
     *,
@@ -85,7 +84,7 @@ def _payload(invocation: Invocation, type: str, payload: str | None, fields: tup
     """Join ``--payload`` and the ``key=value`` words; the words win."""
     joined = _object(payload) if payload is not None else {}
     if fields:
-        job_type = load_project(invocation.config).registry.catalog.types.get(type)
+        job_type = load_plugins(invocation).catalog.types.get(type)
         try:
             joined |= read_pairs(fields, job_type)
         except ValueError as error:

@@ -26,20 +26,20 @@ STATES = click.Choice([str(state) for state in State])
 @click.command("list", epilog=example("jobframe list --type reembed.document --state failed"))
 @click.option("--type", metavar="TYPE", help="Only jobs of this type.")
 @click.option("--state", type=STATES, help="Only jobs in this state.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Jobs a page.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="Jobs a page.")
 @click.option("--cursor", metavar="TEXT", help="Go on where the last page ended.")
 @as_json
 @with_jobs
-async def list_jobs(  # noqa: PLR0913 - one argument an option
+async def list_jobs(
     jobs: Jobs, *, type: str | None, state: str | None, limit: int, cursor: str | None, as_json: bool
 ) -> None:
     """
-    List jobs, newest first, one page at a time.
+    List jobs, one page at a time: waiting, delayed and active ones soonest first, ended ones newest first.
 
     --json prints {"jobs": [...], "cursor"}: each job as in jobframe show --json, and the cursor of the next page,
     null after the last.
     """
-    page = await jobs.jobs(type=type, state=state and State(state), cursor=cursor, limit=limit)
+    page = await jobs.jobs(type=type, state=state, cursor=cursor, limit=limit)
     if as_json:
         emit_json({"jobs": [job_document(info) for info in page.jobs], "cursor": page.cursor})
         return
@@ -127,9 +127,13 @@ async def cancel(jobs: Jobs, *, id: str, reason: str) -> None:
     """
     Cancel the job ID.
 
-    A waiting or delayed job is cancelled at once. A running one is told to stop and ends as cancelled when its
-    handler has really ended.
+    A waiting or delayed job is cancelled at once. A running one is told to stop and is cancelled when its handler
+    has really ended. One that has already ended stays as it is: exit 1.
     """
-    handle = await jobs.job(id)
-    await handle.cancel(reason=reason)
-    click.echo(f"cancelled {handle.id}" if await handle.status() is State.CANCELLED else f"asked {handle.id} to stop")
+    state = await jobs.cancel(id, reason)
+    if state is State.ACTIVE:
+        click.echo(f"asked {id} to stop: it is running")
+    elif state is State.CANCELLED:
+        click.echo(f"cancelled {id}")
+    else:
+        raise click.ClickException(f"{id} has already ended: it is {state}")

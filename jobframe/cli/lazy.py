@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from jobframe.cli.invocation import Invocation
 from jobframe.cli.table import Entry
 
 __all__ = ["PLUGIN_GROUP", "LazyGroup"]
@@ -42,7 +43,7 @@ class LazyGroup(click.Group):
         if cmd_name in self._from_plugins:
             from jobframe.cli.plugin_command import load  # noqa: PLC0415 - needs the configuration: only when used
 
-            return load(self._from_plugins[cmd_name], ctx)
+            return load(self._from_plugins[cmd_name], ctx.find_object(Invocation) or Invocation())
         return None
 
     def resolve_command(

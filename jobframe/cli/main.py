@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,6 +50,11 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
+def _remember(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    """Note an option while it is parsed: a plugin's command is looked up before the group itself is invoked."""
+    setattr(ctx.obj, str(option.name), value)
+
+
 @click.group(
     cls=LazyGroup,
     table=COMMANDS,
@@ -61,14 +67,13 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     "-c",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
+    expose_value=False,
+    callback=_remember,
     help="The jobs.toml to use; default: $JOBFRAME_CONFIG, else ./jobs.toml if there is one.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, expose_value=False, callback=_remember, help="Show the traceback of an error.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
-@click.pass_obj
-def root(invocation: Invocation, /, config: Path | None, debug: bool) -> None:  # noqa: FBT001 - click passes options by name
+def root() -> None:
     """Run background jobs on Redis or Valkey: plugins declare job types, jobs.toml declares their policy."""
-    invocation.config = config
-    invocation.debug = debug

@@ -12,7 +12,6 @@ from jobframe.cli.output import emit_json
 from jobframe.cli.progress import progress
 from jobframe.cli.session import with_jobs
 from jobframe.core.errors import JobframeError, JobNotFound, StoreUnavailable
-from jobframe.core.job import State
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -34,7 +33,7 @@ _PAGE = 200
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @as_json
 @with_jobs
-async def retry(  # noqa: PLR0913 - one argument an option
+async def retry(
     jobs: Jobs, *, id: str | None, type: str | None, state: str | None, dry_run: bool, as_json: bool
 ) -> None:
     """
@@ -47,10 +46,7 @@ async def retry(  # noqa: PLR0913 - one argument an option
     """
     if (id is None) == (type is None) or (type is None) != (state is None):
         raise click.UsageError("give either a job's ID, or both --type and --state")
-    if id is not None:
-        ids = [(await jobs.job(id)).id]
-    else:
-        ids = [found async for found in _matching(jobs, str(type), State(str(state)))]
+    ids = [found async for found in _matching(jobs, type, state)] if id is None else [(await jobs.job(id)).id]
     retried, refused = (0, []) if dry_run else await _retry_all(jobs, ids)
     if as_json:
         emit_json({"matched": len(ids), "retried": retried, "refused": refused})
@@ -62,7 +58,7 @@ async def retry(  # noqa: PLR0913 - one argument an option
         raise click.exceptions.Exit(1)
 
 
-async def _matching(jobs: Jobs, type: str, state: State) -> AsyncIterator[str]:
+async def _matching(jobs: Jobs, type: str | None, state: str | None) -> AsyncIterator[str]:
     """Find all before the first is moved: retrying while paging would shift the pages."""
     cursor = None
     with progress("Looking for jobs"):

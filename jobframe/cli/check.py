@@ -1,0 +1,130 @@
+"""``jobframe check``: jobs.toml against the installed plugins and, on request, the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import click
+
+from jobframe.cli.failures import CONFIGURATION, OK, PLUGIN
+from jobframe.cli.invocation import Invocation
+from jobframe.cli.options import as_json, example
+from jobframe.cli.output import emit_json
+from jobframe.cli.session import connected
+from jobframe.config.check import Report
+from jobframe.core.errors import ConfigError, Problem
+from jobframe.store import inspect, policies
+from jobframe.wiring import Project, inspect_project
+
+if TYPE_CHECKING:
+    from jobframe.client import Jobs
+
+__all__ = ["check"]
+
+Severity = Literal["error", "plugin", "warning"]
+
+
+@attrs.frozen
+class Finding:
+    """
+    One thing that check has to say.
+
+    Attributes:
+        severity: ``error`` and ``plugin`` stop a worker, ``warning`` does not.
+        problem: What and where.
+
+    """
+
+    severity: Severity
+    problem: Problem
+
+
+@click.command(epilog=example("jobframe check --store"))
+@click.option("--store", is_flag=True, help="Check the server too; exit 4 when it does not answer.")
+@as_json
+@click.pass_obj
+def check(invocation: Invocation, /, *, store: bool, as_json: bool) -> None:
+    """
+    Check jobs.toml against the installed plugins.
+
+    Exit 0 when a worker would start, 3 when the file is wrong, 5 when a plugin that it needs is broken. With --store
+    also check whether the server answers, keeps its data, never evicts, and follows this very file.
+
+    --json prints {"ok", "file", "plugins", "types", "problems"}; problems is a list of {"severity", "file", "line",
+    "path", "message"}, severity one of error, plugin, warning.
+    """
+    project, findings = _examine(invocation)
+    code = _exit_code(findings)
+    if store and code == OK and project is not None:
+        findings += connected(invocation, lambda jobs: _check_server(jobs, project))
+        code = _exit_code(findings)
+    if as_json:
+        emit_json(_document(project, findings))
+    else:
+        _print(project, findings)
+    raise click.exceptions.Exit(code)
+
+
+def _examine(invocation: Invocation) -> tuple[Project | None, list[Finding]]:
+    try:
+        project, report = inspect_project(invocation.config)
+    except ConfigError as error:
+        return None, [Finding("error", problem) for problem in error.problems]
+    return project, list(_findings(report))
+
+
+def _findings(report: Report) -> Iterator[Finding]:
+    yield from (Finding("error", problem) for problem in report.errors)
+    yield from (Finding("plugin", Problem("", str(error))) for error in report.broken)
+    yield from (Finding("warning", problem) for problem in report.warnings)
+
+
+async def _check_server(jobs: Jobs, project: Project) -> list[Finding]:
+    server = (await inspect.snapshot(jobs.store, "")).server
+    strict = project.config.runtime.durability != "best-effort"
+    found: list[Finding] = []
+    if server.evicts:
+        message = "the server evicts keys when it is full, and jobs with them: set its maxmemory-policy to noeviction"
+        found.append(Finding("error" if strict else "warning", Problem("redis", message)))
+    if strict and not server.aof:
+        message = 'the server keeps no append-only file, which durability = "aof" needs: set its appendonly to yes'
+        found.append(Finding("warning", Problem("runtime.durability", message)))
+    in_force = await policies.read(jobs.store, project.policies)
+    for name, resolved in project.policies.items():
+        mine = policies.document(project.registry.catalog.types[name], resolved.policy, "")
+        if name in in_force and in_force[name].digest != mine.digest:
+            message = "another policy than this file's is in force: a worker that starts with this file changes it"
+            found.append(Finding("warning", Problem(f'jobs."{name}"', message)))
+    return found
+
+
+def _exit_code(findings: list[Finding]) -> int:
+    severities = {finding.severity for finding in findings}
+    if "error" in severities:
+        return CONFIGURATION
+    return PLUGIN if "plugin" in severities else OK
+
+
+def _document(project: Project | None, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "ok": _exit_code(findings) == OK,
+        "file": str(project.config.path) if project and project.config.path else None,
+        "plugins": len(project.registry.plugins) if project else 0,
+        "types": len(project.policies) if project else 0,
+        "problems": [{"severity": finding.severity, **attrs.asdict(finding.problem)} for finding in findings],
+    }
+
+
+def _print(project: Project | None, findings: list[Finding]) -> None:
+    colours = {"error": "red", "plugin": "red", "warning": "yellow"}
+    for finding in findings:
+        click.echo(f"{click.style(finding.severity, fg=colours[finding.severity])}: {finding.problem}", err=True)
+    code = _exit_code(findings)
+    if code == OK and project is not None:
+        file = project.config.path or "No jobs.toml, so the defaults"
+        fits = f"{len(project.registry.plugins)} plugins and {len(project.policies)} job types"
+        click.echo(f"{file}: ok with {fits}")
+    else:
+        click.echo(f"{len(findings)} problems: no worker would start", err=True)
