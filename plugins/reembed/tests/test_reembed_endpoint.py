@@ -188,7 +188,7 @@ async def test_an_answer_of_another_form_is_refused_without_repeating_it(endpoin
 
 
 async def test_an_unreachable_endpoint_is_an_ordinary_error_and_is_tried_again(endpoint, open_model):
-    with pytest.raises(aiohttp.ClientError):
+    with pytest.raises(aiohttp.ClientOSError, match="cannot be reached"):
         await open_model(base_url="http://127.0.0.1:9/v1")
 
 

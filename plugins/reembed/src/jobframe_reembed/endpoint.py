@@ -75,7 +75,7 @@ class EndpointModel:
         Raises:
             Retry: The endpoint is busy (429), failing (5xx); after its ``Retry-After`` when it names one.
             Fail: The endpoint refuses the call, or its answer is not of the documented form.
-            aiohttp.ClientError: It cannot be reached.
+            aiohttp.ClientOSError: It cannot be reached.
 
         """
         vectors: list[bytes] = []
@@ -87,10 +87,15 @@ class EndpointModel:
         body: dict[str, Any] = {"model": self._settings.model, "input": list(texts), "encoding_format": "float"}
         if self._settings.dimensions:
             body["dimensions"] = self._settings.dimensions
-        async with self._session.post(self._url, json=body, allow_redirects=False) as response:
-            if response.status != HTTPStatus.OK:
-                raise self._refusal(response.status, response.headers)
-            return self._in_order(await response.read(), len(texts))
+        try:
+            async with self._session.post(self._url, json=body, allow_redirects=False) as response:
+                status, headers, answer = response.status, response.headers, await response.read()
+        except aiohttp.ClientError as error:
+            reason = f"the embedding endpoint {self._url} cannot be reached: {type(error).__name__}"
+            raise aiohttp.ClientOSError(reason) from None
+        if status != HTTPStatus.OK:
+            raise self._refusal(status, headers)
+        return self._in_order(answer, len(texts))
 
     def _refusal(self, status: int, headers: Mapping[str, str]) -> Retry | Fail:
         """Say what the status means for the job; the answer's text may repeat its input, so it is not kept."""
@@ -127,7 +132,7 @@ async def open_endpoint(settings: ReembedSettings, opened: AsyncExitStack) -> En
         ConfigError: The variable that ``key_env`` names is not set.
         Retry: The endpoint is busy or failing.
         Fail: The endpoint refuses.
-        aiohttp.ClientError: It cannot be reached.
+        aiohttp.ClientOSError: It cannot be reached.
 
     """
     headers = {"Authorization": f"Bearer {_key(settings.key_env)}"} if settings.key_env else {}
