@@ -1,5 +1,5 @@
 """
 Which policy each job type has: jobs.toml, environment, precedence and checks.
 
-May import jobframe.core, cattrs, tomli and tomlkit.
+May import jobframe.core, cattrs, packaging, tomli and tomlkit.
 """

@@ -1,0 +1,211 @@
+"""What can be wrong with a configuration only in the light of the installed plugins and their job types."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import attrs
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from jobframe.config.lines import KeyPath, dotted, in_file_order
+from jobframe.config.resolve import resolve
+from jobframe.config.schema import Config
+from jobframe.core.errors import JobframeError, PluginError, Problem, UnknownJobType
+from jobframe.core.jobtype import JobType
+from jobframe.core.policy import KEYS, nearest
+
+__all__ = ["Plugin", "Report", "check", "missing"]
+
+
+class Plugin(Protocol):
+    """What is known of a plugin, loaded or not."""
+
+    @property
+    def name(self) -> str:
+        """Name of its entry point: the key of its settings, and by habit the first word of its types."""
+
+    @property
+    def distribution(self) -> str:
+        """Name of the distribution it comes in."""
+
+    @property
+    def state(self) -> str:
+        """``loaded``, ``disabled``, ``incompatible`` or ``failed``."""
+
+    @property
+    def error(self) -> str:
+        """Why it is not loaded."""
+
+
+@attrs.frozen
+class Report:
+    """
+    Everything found.
+
+    Attributes:
+        errors: Nothing may start with these.
+        broken: One for each plugin that the file needs and that could not be loaded: no worker may start.
+        warnings: Worth knowing; nothing is stopped.
+
+    """
+
+    errors: tuple[Problem, ...] = ()
+    broken: tuple[PluginError, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def check(
+    config: Config,
+    job_types: Mapping[str, JobType],
+    plugins: Collection[Plugin],
+    with_settings: Collection[str] = (),
+) -> Report:
+    """
+    Check *config* against what is installed.
+
+    Args:
+        config: The configuration, as far as it could be read.
+        job_types: Every job type of the loaded plugins, by name.
+        plugins: Every installed plugin, loaded or not.
+        with_settings: Names of the loaded plugins that take settings.
+
+    """
+    found = _Findings(config, {plugin.name: plugin for plugin in plugins})
+    _check_types(found, job_types)
+    _check_settings(found, with_settings)
+    _check_plugin_names(found)
+    _check_run_in(found, job_types)
+    _check_concurrency(found, job_types)
+    found.warn_of_the_rest()
+    return found.report()
+
+
+def missing(type: str, job_types: Mapping[str, JobType], plugins: Collection[Plugin]) -> JobframeError:
+    """Say why *type*, asked for by name, is none of *job_types*: its plugin is not loaded, or the name is wrong."""
+    plugin = {plugin.name: plugin for plugin in plugins}.get(_first_word(type))
+    if plugin is not None and plugin.state != "loaded":
+        return PluginError(plugin.name, f"{plugin.state}: {plugin.error}; so job type {type!r} is not available")
+    close = difflib.get_close_matches(type, job_types, n=1)
+    return UnknownJobType(type, close[0] if close else None)
+
+
+class _Findings:
+    """Collects what is found, and what the file needs of plugins that are not loaded."""
+
+    def __init__(self, config: Config, plugins: Mapping[str, Plugin]) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.errors: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._broken: dict[str, PluginError] = {}
+
+    def error(self, path: KeyPath, message: str) -> None:
+        self.errors.append(self.config.lines.problem(path, message))
+
+    def warn(self, path: KeyPath, message: str) -> None:
+        self.warnings.append(self.config.lines.problem(path, message))
+
+    def needs(self, plugin: Plugin, path: KeyPath) -> None:
+        """Note that the table at *path* belongs to *plugin*, which is not loaded by choice or because it is broken."""
+        if plugin.state == "disabled":
+            self.warn(path, f"has no effect: plugin {plugin.name} is not loaded ({plugin.error})")
+        elif plugin.name not in self._broken:
+            place = f"{dotted(path)} ({self.config.lines.where(path)})"
+            self._broken[plugin.name] = PluginError(plugin.name, f"{plugin.state}: {plugin.error}; needed for {place}")
+
+    def broken(self) -> list[Plugin]:
+        return [plugin for plugin in self.plugins.values() if plugin.state in ("failed", "incompatible")]
+
+    def warn_of_the_rest(self) -> None:
+        for plugin in self.broken():
+            if plugin.name not in self._broken:
+                message = f"plugin {plugin.name} of {plugin.distribution} is {plugin.state}: {plugin.error}"
+                self.warnings.append(Problem("", message))
+
+    def report(self) -> Report:
+        return Report(in_file_order(self.errors), tuple(self._broken.values()), in_file_order(self.warnings))
+
+
+def _check_types(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    for name in (name for name in found.config.jobs if name not in job_types):
+        plugin = found.plugins.get(_first_word(name))
+        if plugin is not None and plugin.state != "loaded":
+            found.needs(plugin, ("jobs", name))
+            continue
+        suspects = [plugin.name for plugin in found.broken()]
+        hint = f" (plugins that could not be loaded: {', '.join(suspects)})" if suspects else ""
+        found.error(("jobs", name), f"unknown job type {name!r}{_nearest(name, job_types)}{hint}")
+
+
+def _check_settings(found: _Findings, with_settings: Collection[str]) -> None:
+    for name in (name for name in found.config.settings if name not in with_settings):
+        path = ("settings", name)
+        plugin = found.plugins.get(name)
+        if plugin is None:
+            found.error(path, f"unknown plugin {name!r}{_nearest(name, found.plugins)}")
+        elif plugin.state == "loaded":
+            found.error(path, f"plugin {name} takes no settings: remove the table")
+        else:
+            found.needs(plugin, path)
+
+
+def _check_plugin_names(found: _Findings) -> None:
+    distributions = {plugin.distribution for plugin in found.plugins.values()}
+    for index, entry in enumerate(found.config.plugins.allow or ()):
+        name = Requirement(entry).name
+        if canonicalize_name(name) not in distributions:
+            found.warn(
+                ("plugins", "allow", index), f"no installed plugin comes in {name!r}{_nearest(name, distributions)}"
+            )
+    for index, name in enumerate(found.config.plugins.disable):
+        if name not in found.plugins and canonicalize_name(name) not in distributions:
+            hint = _nearest(name, {*found.plugins, *distributions})
+            found.warn(("plugins", "disable", index), f"no plugin {name!r} is installed{hint}")
+
+
+def _check_run_in(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    """Refuse async handlers in a thread and plain ones in the loop; a default that does not fit is told once."""
+    unfit: dict[KeyPath, list[str]] = {}
+    for name, resolved in resolve(found.config, job_types).items():
+        if resolved.policy.run_in == _unfit_place(job_types[name]):
+            unfit.setdefault(_set_at(found.config, name, "run_in"), []).append(name)
+    for path, names in unfit.items():
+        kinds = "an async def" if job_types[names[0]].is_async else "a plain def"
+        place = _unfit_place(job_types[names[0]])
+        right = "loop" if place == "thread" else "thread"
+        found.error(
+            path, f'{kinds} handler cannot run in "{place}", only in "{right}" or "process": {", ".join(names)}'
+        )
+
+
+def _unfit_place(job_type: JobType) -> str:
+    return "thread" if job_type.is_async else "loop"
+
+
+def _check_concurrency(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    for name, resolved in resolve(found.config, job_types).items():
+        if resolved.policy.concurrency is not None and resolved.policy.run_in == "thread":
+            found.warn(
+                _set_at(found.config, name, "concurrency"),
+                f"{name} is a plain def in a thread, which cannot be stopped: when this worker loses its lease, "
+                'another may start one job more than concurrency says; run_in = "process" makes it exact',
+            )
+
+
+def _set_at(config: Config, name: str, key: str) -> KeyPath:
+    """Return the path of the table that sets *key* for type *name*; the type's own when only its author does."""
+    attribute = KEYS[key][0]
+    if attribute in config.jobs.get(name, {}) or attribute not in config.defaults:
+        return ("jobs", name, key)
+    return ("defaults", key)
+
+
+def _first_word(type_name: str) -> str:
+    return type_name.split(".", 1)[0]
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    return nearest(name, list(known)) if known else ": none are installed"

@@ -1,0 +1,150 @@
+"""Reads jobs.toml and the environment into one `Config`, or says everything that is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import tomli
+
+from jobframe.config.environment import CONFIG, read_environment
+from jobframe.config.lines import Lines, find_lines, in_file_order
+from jobframe.config.policies import read_job_tables, read_policy_table
+from jobframe.config.schema import (
+    ArqConfig,
+    Config,
+    Environment,
+    LoggingConfig,
+    PluginsConfig,
+    RedisConfig,
+    RuntimeConfig,
+    StatusConfig,
+)
+from jobframe.config.strict import Invalid, kind, structure
+from jobframe.core.errors import ConfigError, Problem
+from jobframe.core.policy import nearest
+
+__all__ = ["DEFAULT_PATH", "examine", "read"]
+
+DEFAULT_PATH = Path("jobs.toml")
+"""Read when no other file is named, and not missed when it is not there."""
+
+T = TypeVar("T")
+_TABLES = ("redis", "runtime", "defaults", "jobs", "status", "arq", "logging", "plugins", "settings")
+
+
+def read(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """
+    Read the configuration.
+
+    Args:
+        path: The file; None is the one that ``JOBFRAME_CONFIG`` names, else ``jobs.toml`` if there is one, else none.
+        environ: The environment.
+
+    Raises:
+        ConfigError: With every problem found.
+
+    """
+    config, problems = examine(path, environ)
+    if problems:
+        raise ConfigError(*problems)
+    return config
+
+
+def examine(
+    path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[Config, tuple[Problem, ...]]:
+    """
+    Read the configuration as far as it can be read, so that more can be checked against it.
+
+    Returns:
+        The configuration without what is wrong, and what is wrong.
+
+    Raises:
+        ConfigError: Nothing can be said about the rest: the file cannot be read or is no TOML, or ``[plugins]``, which
+            says what may be imported, is wrong.
+
+    """
+    environment, problems = read_environment(environ)
+    path = _find(path, environment)
+    try:
+        file = _load(path) if path else _File()
+    except ConfigError as error:
+        raise ConfigError(*error.problems, *problems) from None
+    lines = Lines(str(path or ""), find_lines(file.text))
+    config = attrs.evolve(_read_tables(file.tables, lines, problems, environment), path=path, edited_ms=file.edited_ms)
+    if any(problem.path.split(".")[0].startswith("plugins") for problem in problems):
+        raise ConfigError(*in_file_order(problems))
+    return config, in_file_order(problems)
+
+
+@attrs.frozen
+class _File:
+    text: str = ""
+    tables: Mapping[str, Any] = attrs.field(factory=dict)
+    edited_ms: int = 0
+
+
+def _find(path: str | os.PathLike[str] | None, environment: Environment) -> Path | None:
+    if path is not None:
+        return Path(path)
+    return environment.config_path or (DEFAULT_PATH if DEFAULT_PATH.exists() else None)
+
+
+def _load(path: Path) -> _File:
+    try:
+        edited_ms = path.stat().st_mtime_ns // 1_000_000
+        text = path.read_bytes().decode("utf-8-sig")
+        return _File(text, tomli.loads(text), edited_ms)
+    except FileNotFoundError:
+        message, line = f"there is no such file: check --config and {CONFIG}, or let `jobframe init` write one", 0
+    except OSError as error:
+        message, line = f"cannot be read: {error.strerror}", 0
+    except UnicodeDecodeError as error:
+        message, line = "is not UTF-8 text", error.object.count(b"\n", 0, error.start) + 1
+    except tomli.TOMLDecodeError as error:
+        message, line = f"is no TOML: {error.msg} at column {error.colno}", error.lineno
+    raise ConfigError(Problem("", message, str(path), line))
+
+
+def _read_tables(tables: Mapping[str, Any], lines: Lines, problems: list[Problem], environment: Environment) -> Config:
+    problems += [
+        lines.problem((name,), f"unknown table {name!r}{nearest(name, list(_TABLES))}")
+        for name in tables
+        if name not in _TABLES
+    ]
+    redis = _structure(tables, "redis", RedisConfig, lines, problems)
+    return Config(
+        redis=attrs.evolve(redis, url=environment.redis_url or redis.url),
+        runtime=_structure(tables, "runtime", RuntimeConfig, lines, problems),
+        defaults=read_policy_table(tables.get("defaults", {}), ("defaults",), lines, problems),
+        jobs=read_job_tables(tables.get("jobs", {}), lines, problems),
+        status=_structure(tables, "status", StatusConfig, lines, problems),
+        arq=_structure(tables, "arq", ArqConfig, lines, problems),
+        logging=_structure(tables, "logging", LoggingConfig, lines, problems),
+        plugins=_structure(tables, "plugins", PluginsConfig, lines, problems),
+        settings=_settings(tables.get("settings", {}), lines, problems),
+        environment=environment,
+        lines=lines,
+    )
+
+
+def _structure(tables: Mapping[str, Any], name: str, cls: type[T], lines: Lines, problems: list[Problem]) -> T:
+    try:
+        return structure(tables.get(name, {}), cls)
+    except Invalid as invalid:
+        problems += [lines.problem((name, *path), message) for path, message in invalid.mistakes]
+        return cls()
+
+
+def _settings(tables: object, lines: Lines, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    if not isinstance(tables, dict):
+        problems.append(lines.problem(("settings",), f"expected a table for each plugin, got {kind(tables)}"))
+        return {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            problems.append(lines.problem(("settings", name), f"expected a table, got {kind(table)}"))
+    return {name: table for name, table in tables.items() if isinstance(table, dict)}

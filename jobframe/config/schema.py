@@ -1,0 +1,229 @@
+"""The tables of jobs.toml as frozen classes: their keys, defaults and ranges; durations are ``_ms`` inside."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+from packaging.requirements import InvalidRequirement, Requirement
+
+from jobframe.config.lines import Lines
+from jobframe.core.backoff import Strategy
+from jobframe.core.duration import format_ms
+
+__all__ = [
+    "ArqConfig",
+    "Config",
+    "Environment",
+    "LoggingConfig",
+    "PluginsConfig",
+    "RedisConfig",
+    "RuntimeConfig",
+    "StatusConfig",
+]
+
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def _between(low: int, high: int) -> Validator:
+    def check(_table: object, _field: object, value: int) -> None:
+        if not low <= value <= high:
+            msg = f"expected a whole number from {low} to {high}, got {value}"
+            raise ValueError(msg)
+
+    return check
+
+
+def _lasting(low_ms: int, high_ms: int) -> Validator:
+    def check(_table: object, _field: object, value: int) -> None:
+        if not low_ms <= value <= high_ms:
+            msg = f"expected a duration from {format_ms(low_ms)} to {format_ms(high_ms)}, got {format_ms(value)}"
+            raise ValueError(msg)
+
+    return check
+
+
+def _namespace(_table: object, _field: object, value: str) -> None:
+    if not _NAMESPACE.fullmatch(value):
+        msg = "expected 1 to 64 letters, digits, '_', '.' or '-'"
+        raise ValueError(msg)
+
+
+def _not_empty(_table: object, _field: object, value: str | None) -> None:
+    if value == "":
+        msg = "expected some text, got an empty one: leave the key out instead"
+        raise ValueError(msg)
+
+
+def _requirements(_table: object, _field: object, value: tuple[str, ...] | None) -> None:
+    for entry in value or ():
+        try:
+            requirement = Requirement(entry)
+        except InvalidRequirement:
+            requirement = None
+        if requirement is None or requirement.url or requirement.extras or requirement.marker:
+            msg = (
+                f'expected names of distributions, each perhaps with versions, as "jobframe-reembed>=1"; got {entry!r}'
+            )
+            raise ValueError(msg)
+
+
+@attrs.frozen
+class RedisConfig:
+    """
+    The table ``[redis]``.
+
+    Attributes:
+        url: The server; None is the embedded one.
+        namespace: Part of every key in it, so that several deployments may share one server.
+
+    """
+
+    url: str | None = attrs.field(default=None, repr=False, validator=_not_empty)
+    namespace: str = attrs.field(default="default", validator=_namespace)
+
+
+@attrs.frozen
+class RuntimeConfig:
+    """
+    The table ``[runtime]``.
+
+    Attributes:
+        processes: Worker processes.
+        max_jobs: Jobs running at once in one process.
+        grace_ms: How long a stopping worker lets its jobs finish before it gives the rest back.
+        lease_ms: A worker that has not renewed its lease for this long is taken for dead.
+        threads: Size of the pool of plain ``def`` handlers.
+        children: Size of the pool of ``run_in = "process"``; the machine's cores unless given.
+        durability: What a job that was accepted survives: ``best-effort`` nothing in particular, ``aof`` a crash.
+        policy: Whether a starting worker puts its file in force (``apply``) or follows what is in force (``follow``).
+
+    """
+
+    processes: int = attrs.field(default=1, validator=_between(1, 1_000))
+    max_jobs: int = attrs.field(default=100, validator=_between(1, 10_000))
+    grace_ms: int = attrs.field(default=25_000, validator=_lasting(0, 86_400_000))
+    lease_ms: int = attrs.field(default=12_000, validator=_lasting(3_000, 600_000))
+    threads: int = attrs.field(default=32, validator=_between(1, 1_000))
+    children: int = attrs.field(factory=lambda: os.cpu_count() or 1, validator=_between(1, 1_000))
+    durability: Literal["best-effort", "aof"] = "aof"
+    policy: Literal["apply", "follow"] = "apply"
+
+
+@attrs.frozen
+class StatusConfig:
+    """
+    The table ``[status]``.
+
+    Attributes:
+        host: Address that the status server listens at.
+        port: Its port; 0 takes a free one.
+
+    """
+
+    host: str = attrs.field(default="127.0.0.1", validator=_not_empty)
+    port: int = attrs.field(default=8787, validator=_between(0, 65_535))
+
+
+@attrs.frozen
+class ArqConfig:
+    """
+    The table ``[arq]``.
+
+    Attributes:
+        queue: The queue of plain arq producers; empty turns the bridge off.
+
+    """
+
+    queue: str = "arq:queue"
+
+
+@attrs.frozen
+class LoggingConfig:
+    """
+    The table ``[logging]``.
+
+    Attributes:
+        format: ``console`` for people, ``json`` for machines.
+        level: The least severe level that is shown.
+
+    """
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+@attrs.frozen
+class PluginsConfig:
+    """
+    The table ``[plugins]``.
+
+    Attributes:
+        allow: Distributions, perhaps with versions, that may be imported; None is all that are installed.
+        disable: Plugins or distributions that are not imported.
+
+    """
+
+    allow: tuple[str, ...] | None = attrs.field(default=None, validator=_requirements)
+    disable: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Environment:
+    """
+    What the environment says; stronger than any file.
+
+    Attributes:
+        config_path: The file to read, from ``JOBFRAME_CONFIG``.
+        redis_url: The server, from ``JOBFRAME_REDIS_URL``.
+        strategy: Backoff strategy of every type, from ``QUEUE_BACKOFF_STRATEGY``.
+        max_retries: Attempts after the first one, of every type, from ``QUEUE_MAX_RETRIES``.
+
+    """
+
+    config_path: Path | None = None
+    redis_url: str | None = attrs.field(default=None, repr=False)
+    strategy: Strategy | None = None
+    max_retries: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """
+    One jobs.toml and the environment, read and checked.
+
+    Attributes:
+        redis: ``[redis]``, with the environment's server.
+        runtime: ``[runtime]``.
+        defaults: ``[defaults]``: `Policy` attribute → value.
+        jobs: ``[jobs.*]``: job type → `Policy` attribute → value.
+        status: ``[status]``.
+        arq: ``[arq]``.
+        logging: ``[logging]``.
+        plugins: ``[plugins]``.
+        settings: ``[settings.*]`` as written: plugin → table; each plugin's own class reads its table.
+        environment: What the environment says about policy.
+        path: The file; None when there is none.
+        edited_ms: When the file was last changed, in milliseconds since the epoch; 0 without a file.
+        lines: Where its values stand.
+
+    """
+
+    redis: RedisConfig = RedisConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+    defaults: Mapping[str, Any] = attrs.field(factory=dict)
+    jobs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    status: StatusConfig = StatusConfig()
+    arq: ArqConfig = ArqConfig()
+    logging: LoggingConfig = LoggingConfig()
+    plugins: PluginsConfig = PluginsConfig()
+    settings: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
+    environment: Environment = Environment()
+    path: Path | None = None
+    edited_ms: int = 0
+    lines: Lines = attrs.field(factory=Lines)

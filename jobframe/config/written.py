@@ -1,0 +1,35 @@
+"""Policy values as jobs.toml writes them."""
+
+from __future__ import annotations
+
+from jobframe.core.backoff import Backoff
+from jobframe.core.duration import format_ms
+
+__all__ = ["written"]
+
+
+def written(attribute: str, value: object) -> str:
+    """
+    Write the value of a `Policy` attribute as jobs.toml would: ``120000`` of ``timeout_ms`` → ``"2m"``.
+
+    None, which TOML cannot say, is ``none``.
+    """
+    match value:
+        case None:
+            return "none"
+        case Backoff():
+            return _backoff(value)
+        case tuple():
+            return f"[{', '.join(written('', item) for item in value)}]"
+        case int() if attribute.endswith("_ms"):
+            return f'"{format_ms(value)}"'
+        case str():
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+def _backoff(value: Backoff) -> str:
+    keys = {"strategy": "strategy", "base": "base_ms", "factor": "factor", "cap": "cap_ms", "jitter": "jitter"}
+    parts = (f"{key} = {written(attribute, getattr(value, attribute))}" for key, attribute in keys.items())
+    return f"{{ {', '.join(parts)} }}"
