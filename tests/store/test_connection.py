@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from typing import Any
 
 import arq
 import pytest
@@ -112,7 +113,7 @@ async def test_an_answer_that_does_not_come_is_not_awaited_for_ever(redis_url):
     """Whether the call had an effect is not known."""
     async with connect(redis_url, answer_s=0.1) as client:
         with pytest.raises(STORE_ERRORS) as caught:
-            await client.blpop("nothing", timeout=30)
+            await client.execute_command("BLPOP", "nothing", 30)
 
     failure = classify(caught.value)
     assert isinstance(failure, StoreUnavailable)
@@ -193,7 +194,7 @@ async def test_a_name_that_no_sentinel_knows_is_reported(primary_and_sentinel):
 async def test_closing_a_client_closes_the_way_to_the_sentinels_too(primary_and_sentinel):
     """Nothing stays open behind it."""
     _, url = primary_and_sentinel
-    client = connect(url)
+    client: Any = connect(url)
     await client.ping()
     sentinels = client.connection_pool.sentinel_manager.sentinels
     await client.aclose()
@@ -247,8 +248,7 @@ async def test_arq_reaches_the_same_place(redis_url):
 async def test_arq_finds_the_primary_through_sentinels(primary_and_sentinel):
     """Its own URL reader would refuse the scheme."""
     _, url = primary_and_sentinel
-    settings = arq_settings(url)
-    pool = await arq.create_pool(settings)
+    pool: Any = await arq.create_pool(arq_settings(url))
     try:
         assert await pool.ping()
     finally:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from jobframe.core.errors import StoreUnavailable
 from jobframe.store import binary
@@ -291,8 +290,6 @@ def test_the_redis_of_the_machine_does_as_well(redis_server, monkeypatch, tmp_pa
     monkeypatch.setattr(binary, "_on_path", lambda name: redis_server.binary if name == "redis-server" else None)
     started = Embedded(tmp_path).start()
     try:
-        with connect_blocking(started.url) as client:
-            assert isinstance(client, redis.Redis)
-            assert "valkey_version" not in client.info("server")
+        assert "valkey_version" not in str(_answered(started.url, "INFO", "server"))
     finally:
         started.stop()

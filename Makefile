@@ -1,0 +1,57 @@
+# Set-up, run and checks. Needs make and Python 3.11 or newer with venv and pip; everything else goes into .venv.
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+WHAT_TO_INSTALL := pyproject.toml constraints.txt requirements.txt requirements-dev.txt $(wildcard plugins/*/pyproject.toml)
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+.PHONY: help run test check lint format clean
+
+help:
+	@echo 'make run         embedded server, worker, status server and the sample documents; Ctrl-C stops all'
+	@echo 'make run ONCE=1  the same, ends by itself when every sample document is embedded'
+	@echo 'make test        unit, integration and end-to-end tests'
+	@echo 'make check       lint, types and every test: the one gate before a change goes in'
+	@echo 'make lint        only lint, types and import contracts'
+	@echo 'make format      format the code and mend what can be mended without asking'
+	@echo 'make clean       remove .venv; the next command builds it again'
+
+run: .venv/.for-use
+	@exec $(BIN)/jobframe up$(if $(filter-out 0,$(ONCE)), --once)
+
+test: .venv/.for-development
+	$(PYTEST) -m 'not slow'
+
+check: lint
+	$(PYTEST)
+
+lint: .venv/.for-development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.for-development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or newer found: install one, or say make PYTHON=/path/to/python' >&2; exit 1; }
+	@echo 'Making .venv with $(PYTHON)'
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; echo 'On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+
+# A stamp is as new as the last installation. What is installed for development can be used as well.
+.venv/.for-use: $(WHAT_TO_INSTALL) | .venv/bin/python
+	@if test -e .venv/.for-development; then $(MAKE) --no-print-directory .venv/.for-development; \
+	else echo 'Installing into .venv (a minute or so the first time)'; $(PIP) -r requirements.txt; fi
+	@touch $@
+
+.venv/.for-development: $(WHAT_TO_INSTALL) | .venv/bin/python
+	@echo 'Installing into .venv, with the tools of development (a minute or so the first time)'
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
