@@ -14,7 +14,8 @@ from jobframe_reembed.settings import ReembedSettings
 
 
 def test_importing_the_plugin_loads_neither_the_model_nor_an_http_client():
-    code = "import sys, jobframe_reembed.plugin; print(*{'wordllama', 'tokenizers', 'aiohttp', 'redis'} & set(sys.modules))"
+    heavy = {"wordllama", "tokenizers", "aiohttp", "redis"}
+    code = f"import sys, jobframe_reembed.plugin; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
 
     assert "\n" == done.stdout

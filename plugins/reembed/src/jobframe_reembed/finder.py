@@ -9,6 +9,7 @@ import attrs
 from jobframe_ingest.corpus import Corpus, Hit
 from jobframe_reembed.embedder import Embedder
 from jobframe_reembed.fusion import fuse
+from jobframe_reembed.wording import telling_words
 
 __all__ = ["Finding", "find"]
 
@@ -49,10 +50,11 @@ async def find(corpus: Corpus, embedder: Embedder | None, query: str, limit: int
 
     """
     depth = max(DEPTH, limit)
-    rankings = [await asyncio.to_thread(corpus.words, query, depth)]
+    rankings: list[list[Hit]] = []
     if embedder is not None:
         [vector] = await embedder.embed([query])
         rankings.append(await asyncio.to_thread(corpus.nearest, embedder.fingerprint, vector, depth))
+    rankings.append(await asyncio.to_thread(corpus.words, telling_words(query), depth))
     hits: dict[str, Hit] = {hit.chunk_id: hit for ranking in rankings for hit in ranking}
     fused = fuse([[hit.chunk_id for hit in ranking] for ranking in rankings])
     return [_finding(hits[chunk_id], score) for chunk_id, score in fused[:limit]]
