@@ -127,4 +127,5 @@ def _print(project: Project | None, findings: list[Finding]) -> None:
         fits = f"{len(project.registry.plugins)} plugins and {len(project.policies)} job types"
         click.echo(f"{file}: ok with {fits}")
     else:
-        click.echo(f"{len(findings)} problems: no worker would start", err=True)
+        stopping = sum(finding.severity != "warning" for finding in findings)
+        click.echo(f"{stopping} {'problem stops' if stopping == 1 else 'problems stop'} the worker", err=True)

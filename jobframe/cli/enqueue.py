@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -93,7 +94,7 @@ def _payload(invocation: Invocation, type: str, payload: str | None, fields: tup
 
 
 def _object(payload: str) -> dict[str, Any]:
-    text = click.get_text_stream("stdin").read() if payload == "-" else payload
+    text = sys.stdin.read() if payload == "-" else payload
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):

@@ -34,9 +34,11 @@ def report(error: BaseException, *, debug: bool) -> int:
     if debug and not isinstance(error, click.ClickException):
         traceback.print_exception(error)
     match error:
-        case click.ClickException():
+        case click.UsageError():
             error.show()
-            return USAGE if isinstance(error, click.UsageError) else FAILED
+            return USAGE
+        case click.ClickException():
+            _say(error.format_message())
         case JobframeError():
             _say(str(error))
             return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)

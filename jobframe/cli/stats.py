@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobframe.cli.documents import stats_document
 from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table, is_terminal, rich_table
 from jobframe.cli.session import with_jobs
 from jobframe.cli.times import span
 from jobframe.core.histogram import percentile
+from jobframe.status.metrics import metrics
 from jobframe.store import inspect
 from jobframe.store.stats import Snapshot, TypeStats
 
@@ -45,7 +45,7 @@ async def stats(jobs: Jobs, *, watch: bool, as_json: bool) -> None:
     """
     if as_json:
         async for now, _ in _readings(jobs, watch=watch):
-            emit_json(stats_document(now), one_line=watch)
+            emit_json(metrics(now), one_line=watch)
     elif watch and is_terminal():
         await _watch(jobs)
     else:

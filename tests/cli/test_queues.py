@@ -1,0 +1,95 @@
+"""Commands about whole queues and the fleet, against a real server."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobframe.core.outcome import Completed
+
+
+def test_pause_and_resume_are_seen_in_stats_and_types(hands, cli, cli_json):
+    hands.announce("doc.embed")
+    assert cli("pause", "doc.embed")[0] == 0
+    assert cli_json("stats")["types"]["doc.embed"]["paused"] is True
+    assert "paused" in cli("stats")[1]
+    assert [each["paused"] for each in cli_json("types") if each["type"] == "doc.embed"] == [True]
+    assert cli("resume", "doc.embed")[0] == 0
+    assert cli_json("stats")["types"]["doc.embed"]["paused"] is False
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_a_type_that_nobody_announced_cannot_be_paused(hands, cli, command):
+    hands.announce("doc.embed")
+    code, _, err = cli(command, "doc.embad")
+    assert code == 1
+    assert "did you mean 'doc.embed'?" in err
+
+
+def test_stats_count_per_type_and_in_all(hands, cli, cli_json):
+    hands.announce("doc.embed", "doc.ingest")
+    for name in ("doc.embed", "doc.ingest"):
+        cli("enqueue", name)
+    hands.work(Completed())
+    document = cli_json("stats")
+    assert (document["jobs"]["waiting"], document["jobs"]["completed"]) == (1, 1)
+    assert document["workers"] == {"alive": 1, "stale": 0}
+    lines = cli("stats")[1].splitlines()
+    assert lines[0].split()[:3] == ["TYPE", "ACTIVE", "WAITING"]
+    assert [line.split()[0] for line in lines[1:]] == ["doc.embed", "doc.ingest"]
+
+
+def test_stats_of_an_empty_namespace_say_what_to_do(hands, cli):
+    assert "start a worker" in cli("stats")[1]
+
+
+def test_workers_are_listed_with_what_they_run(hands, cli, cli_json):
+    hands.announce("doc.embed")
+    (worker,) = cli_json("workers")
+    assert (worker["worker"], worker["state"], worker["types"], worker["max_jobs"]) == (
+        "w1",
+        "alive",
+        ["doc.embed"],
+        10,
+    )
+    assert worker["started_at"] == "1970-01-01T00:00:00.005Z"
+    assert "w1" in cli("workers")[1]
+
+
+def test_no_worker_is_said_in_words(hands, cli):
+    assert "No worker is registered" in cli("workers")[1]
+
+
+@pytest.mark.parametrize(
+    "words", [["stats"], ["list"], ["workers"], ["show", "a:b"], ["enqueue", "a"], ["pause", "a"], ["check", "--store"]]
+)
+def test_without_a_server_the_exit_code_is_4_and_the_cure_is_named(folder, cli, words):
+    code, out, err = cli(*words)
+    assert (code, out) == (4, "")
+    assert "no server in .jobframe: start `jobframe up`" in err
+    assert "Traceback" not in err
+
+
+def test_a_server_that_does_not_answer_is_exit_code_4(folder, cli):
+    (folder / "jobs.toml").write_text('[redis]\nurl = "redis://127.0.0.1:1/0"\n')
+    code, _, err = cli("stats")
+    assert code == 4
+    assert err.startswith("error: ")
+
+
+def test_types_do_without_a_server(folder, cli_json):
+    assert all(each["workers"] is None for each in cli_json("types"))
+
+
+def test_types_list_what_workers_announced_and_nobody_installed(hands, cli_json):
+    hands.announce("elsewhere.only")
+    (found,) = (each for each in cli_json("types") if each["type"] == "elsewhere.only")
+    assert found == {
+        "type": "elsewhere.only",
+        "version": 1,
+        "distribution": None,
+        "run_in": None,
+        "fields": ["document_id", "count"],
+        "restricted": [],
+        "workers": 1,
+        "paused": False,
+    }
