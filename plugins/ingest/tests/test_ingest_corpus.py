@@ -41,9 +41,9 @@ def test_document_ids_are_stable_and_tell_source_from_uri():
 def test_a_new_document_adds_its_chunks(corpus):
     change = corpus.put_document(DOCUMENT, chunks("light", "fog"))
 
-    assert 2 == len(change.added)
-    assert (), () == (change.kept, change.removed)
-    assert "a.md" == corpus.document(NAME).uri
+    assert len(change.added) == 2
+    assert (change.kept, change.removed) == ((), ())
+    assert corpus.document(NAME).uri == "a.md"
     assert Counts(documents=1, chunks=2, vectors={}) == corpus.counts()
 
 
@@ -53,10 +53,10 @@ def test_a_changed_document_keeps_the_chunks_that_did_not_change_and_their_vecto
 
     change = corpus.put_document(DOCUMENT, chunks("new first", "light", "tide"))
 
-    assert (1, 2, 1) == (len(change.added), len(change.kept), len(change.removed))
-    assert ["new first"] == [chunk.text for chunk in corpus.chunks_without_vectors(NAME, MODEL)]
-    assert {MODEL: 2} == corpus.counts().vectors
-    assert ["light", "tide"] == [hit.text for hit in corpus.nearest(MODEL, vector(1, 0))]
+    assert (len(change.added), len(change.kept), len(change.removed)) == (1, 2, 1)
+    assert [chunk.text for chunk in corpus.chunks_without_vectors(NAME, MODEL)] == ["new first"]
+    assert corpus.counts().vectors == {MODEL: 2}
+    assert [hit.text for hit in corpus.nearest(MODEL, vector(1, 0))] == ["light", "tide"]
 
 
 def test_the_same_document_again_changes_nothing(corpus):
@@ -72,8 +72,8 @@ def test_the_same_document_again_changes_nothing(corpus):
 def test_a_text_that_stands_twice_in_a_document_is_two_chunks(corpus):
     change = corpus.put_document(DOCUMENT, chunks("same", "same", "same"))
 
-    assert 3 == len(set(change.added))
-    assert 2 == len(corpus.put_document(DOCUMENT, chunks("same", "same")).kept)
+    assert len(set(change.added)) == 3
+    assert len(corpus.put_document(DOCUMENT, chunks("same", "same")).kept) == 2
 
 
 def test_a_writer_that_saw_an_older_revision_writes_nothing(corpus):
@@ -84,8 +84,8 @@ def test_a_writer_that_saw_an_older_revision_writes_nothing(corpus):
 
     assert corpus.put_document(DOCUMENT, chunks("late"), seen=seen) is None
     assert corpus.put_document(DOCUMENT, chunks("late"), seen=0) is None
-    assert "v2" == corpus.document(NAME).version
-    assert ["second"] == [hit.text for hit in corpus.words("second late")]
+    assert corpus.document(NAME).version == "v2"
+    assert [hit.text for hit in corpus.words("second late")] == ["second"]
 
 
 def test_a_deleted_document_takes_chunks_vectors_and_words_with_it(corpus):
@@ -95,11 +95,11 @@ def test_a_deleted_document_takes_chunks_vectors_and_words_with_it(corpus):
     embed(corpus, {"light": (1, 0), "fog": (0, 1)})
     embed(corpus, {"light": (1, 0)}, other.id)
 
-    assert 2 == len(corpus.delete_document(NAME).removed)
+    assert len(corpus.delete_document(NAME).removed) == 2
 
     assert corpus.document(NAME) is None
     assert Counts(documents=1, chunks=1, vectors={MODEL: 1}) == corpus.counts()
-    assert [] == corpus.words("fog")
+    assert corpus.words("fog") == []
     assert [other.id] == [hit.document_id for hit in corpus.nearest(MODEL, vector(0, 1))]
     assert Change() == corpus.delete_document(NAME)
 
@@ -108,16 +108,16 @@ def test_a_deletion_meant_for_another_version_removes_nothing(corpus):
     corpus.put_document(DOCUMENT, chunks("light"))
 
     assert Change() == corpus.delete_document(NAME, version="v0")
-    assert 1 == len(corpus.delete_document(NAME, version="v1").removed)
+    assert len(corpus.delete_document(NAME, version="v1").removed) == 1
 
 
 def test_documents_are_listed_by_source(corpus):
     for source, uri in (("docs", "b.md"), ("docs", "a.md"), ("wiki", "a.md")):
         corpus.put_document(Document(document_id(source, uri), source, uri), chunks("x"))
 
-    assert [("docs", "a.md"), ("docs", "b.md")] == [(found.source, found.uri) for found in corpus.documents("docs")]
-    assert 3 == len(corpus.documents())
-    assert [1, 1, 1] == list(corpus.chunk_counts().values())
+    assert [(found.source, found.uri) for found in corpus.documents("docs")] == [("docs", "a.md"), ("docs", "b.md")]
+    assert len(corpus.documents()) == 3
+    assert list(corpus.chunk_counts().values()) == [1, 1, 1]
 
 
 def test_a_vector_is_not_written_for_a_chunk_that_is_gone_or_has_another_text(corpus):
@@ -127,19 +127,19 @@ def test_a_vector_is_not_written_for_a_chunk_that_is_gone_or_has_another_text(co
 
     late = [(light.chunk_id, light.text_hash, vector(1, 0)), (fog.chunk_id, light.text_hash, vector(1, 0))]
 
-    assert 0 == corpus.put_vectors(MODEL, 2, late)
-    assert 1 == corpus.put_vectors(MODEL, 2, [(fog.chunk_id, fog.text_hash, vector(0, 1))])
+    assert corpus.put_vectors(MODEL, 2, late) == 0
+    assert corpus.put_vectors(MODEL, 2, [(fog.chunk_id, fog.text_hash, vector(0, 1))]) == 1
 
 
 def test_a_vector_written_again_replaces_the_first(corpus):
     corpus.put_document(DOCUMENT, chunks("light"))
     (light,) = corpus.chunks_without_vectors(NAME, MODEL)
     for numbers in ((1, 0), (0, 1), (0, 1)):
-        assert 1 == corpus.put_vectors(MODEL, 2, [(light.chunk_id, light.text_hash, vector(*numbers))])
+        assert corpus.put_vectors(MODEL, 2, [(light.chunk_id, light.text_hash, vector(*numbers))]) == 1
 
     (hit,) = corpus.nearest(MODEL, vector(0, 1))
     assert pytest.approx(1.0) == hit.score
-    assert {MODEL: 1} == corpus.counts().vectors
+    assert corpus.counts().vectors == {MODEL: 1}
 
 
 def test_models_with_vectors_of_different_length_live_side_by_side(corpus):
@@ -147,13 +147,13 @@ def test_models_with_vectors_of_different_length_live_side_by_side(corpus):
     embed(corpus, {"light": (1, 0)})
     (light,) = corpus.chunks_without_vectors(NAME, "other:3")
 
-    assert [NAME] == corpus.stale_documents("other:3")
-    assert 1 == corpus.put_vectors("other:3", 3, [(light.chunk_id, light.text_hash, vector(1, 0, 0))])
-    assert [] == corpus.stale_documents("other:3")
-    assert 1 == corpus.forget_vectors(MODEL)
-    assert {"other:3": 1} == corpus.counts().vectors
-    assert [] == corpus.nearest(MODEL, vector(1, 0))
-    assert 0 == corpus.forget_vectors(MODEL)
+    assert corpus.stale_documents("other:3") == [NAME]
+    assert corpus.put_vectors("other:3", 3, [(light.chunk_id, light.text_hash, vector(1, 0, 0))]) == 1
+    assert corpus.stale_documents("other:3") == []
+    assert corpus.forget_vectors(MODEL) == 1
+    assert corpus.counts().vectors == {"other:3": 1}
+    assert corpus.nearest(MODEL, vector(1, 0)) == []
+    assert corpus.forget_vectors(MODEL) == 0
 
 
 def test_a_vector_of_the_wrong_length_is_refused_and_nothing_of_its_call_is_kept(corpus):
@@ -164,7 +164,7 @@ def test_a_vector_of_the_wrong_length_is_refused_and_nothing_of_its_call_is_kept
         corpus.put_vectors(
             MODEL, 2, [(light.chunk_id, light.text_hash, vector(1, 0)), (fog.chunk_id, fog.text_hash, vector(1, 0, 0))]
         )
-    assert {} == corpus.counts().vectors
+    assert corpus.counts().vectors == {}
     embed(corpus, {"light": (1, 0), "fog": (0, 1)})
     with pytest.raises(ValueError, match="not 3"):
         corpus.put_vectors(MODEL, 3, [])
@@ -195,31 +195,31 @@ def test_the_nearest_chunk_comes_first_and_a_vector_of_zeros_is_like_nothing(cor
 
     hits = corpus.nearest(MODEL, vector(2, 0), limit=3)
 
-    assert ["light", "fog", "nothing"] == [hit.text for hit in hits]
+    assert [hit.text for hit in hits] == ["light", "fog", "nothing"]
     assert pytest.approx([1.0, 0.6, 0.0], abs=1e-6) == [hit.score for hit in hits]
-    assert 1 == len(corpus.nearest(MODEL, vector(2, 0), limit=1))
+    assert len(corpus.nearest(MODEL, vector(2, 0), limit=1)) == 1
 
 
 @pytest.mark.parametrize("query", ['fog" OR "', "fog AND", "NEAR(fog)", "fog*", "text:fog", "-fog", "FOG!", "fóg"])
 def test_words_takes_any_text_for_a_query(corpus, query):
     corpus.put_document(DOCUMENT, chunks("the fog horn sounds", "the lens is cleaned"))
 
-    assert ["the fog horn sounds"] == [hit.text for hit in corpus.words(query)]
+    assert [hit.text for hit in corpus.words(query)] == ["the fog horn sounds"]
 
 
 @pytest.mark.parametrize("query", ["", "  ", '"', "*", "()", "absent"])
 def test_words_without_a_match_finds_nothing(corpus, query):
     corpus.put_document(DOCUMENT, chunks("the fog horn sounds"))
 
-    assert [] == corpus.words(query)
+    assert corpus.words(query) == []
 
 
 def test_a_cursor_is_kept_by_source(corpus):
-    assert "" == corpus.cursor("docs")
+    assert corpus.cursor("docs") == ""
     corpus.set_cursor("docs", "one")
     corpus.set_cursor("docs", "two")
     corpus.set_cursor("wiki", "other")
-    assert "two" == corpus.cursor("docs")
+    assert corpus.cursor("docs") == "two"
 
 
 def test_vacuum_gives_the_space_of_removed_documents_back(corpus, corpus_url):
@@ -259,16 +259,18 @@ def test_what_was_written_is_there_when_it_is_opened_again(corpus_url):
         corpus.put_document(DOCUMENT, chunks("light"))
         embed(corpus, {"light": (1, 0)})
     with Corpus.open(corpus_url, create=False) as corpus:
-        assert ["light"] == [hit.text for hit in corpus.nearest(MODEL, vector(1, 0))]
+        assert [hit.text for hit in corpus.nearest(MODEL, vector(1, 0))] == ["light"]
 
 
 def test_a_missing_corpus_is_not_made_for_a_reader(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing was ingested yet"):
         Corpus.open(f"sqlite:///{tmp_path}/none.db", create=False)
-    assert [] == list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:secret@host/db", "corpus.db", "sqlite://", "sqlite:///:memory:", ""])
+@pytest.mark.parametrize(
+    "url", ["postgresql://user:secret@host/db", "corpus.db", "sqlite://", "sqlite:///:memory:", ""]
+)
 def test_other_urls_are_refused_without_showing_them(url):
     with pytest.raises(ValueError, match=r'"sqlite:///relative/path\.db"') as refusal:
         Corpus.open(url)

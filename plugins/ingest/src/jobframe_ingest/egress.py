@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from typing import Any
@@ -34,5 +35,5 @@ def _public_socket(address: tuple[Any, ...]) -> socket.socket:
     ip: Any = ipaddress.ip_address(target[0].partition("%")[0])
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
     if not inner.is_global or inner.is_multicast:
-        raise OSError(REFUSED)
+        raise PermissionError(errno.EACCES, REFUSED)
     return socket.socket(family, kind, protocol)
