@@ -15,7 +15,7 @@ def test_no_other_plugin_brings_servers(pytestconfig):
 async def test_every_kind_answers_on_an_emptied_database(any_url):
     """Valkey and Redis alike start empty."""
     async with redis.asyncio.Redis.from_url(any_url) as client:
-        assert await client.dbsize() == 0
+        assert 0 == await client.dbsize()
         await client.set("left", "over")
 
 
@@ -25,7 +25,7 @@ def test_a_database_is_emptied_for_each_test(redis_url, server):
         client.set("left", "over")
         server.flush()
 
-        assert client.dbsize() == 0
+        assert 0 == client.dbsize()
 
 
 def test_a_durable_server_loads_what_it_held_when_killed(own_server):
@@ -37,7 +37,7 @@ def test_a_durable_server_loads_what_it_held_when_killed(own_server):
     own_server.start()
 
     with redis.Redis.from_url(own_server.url) as client:
-        assert client.get("kept") == b"yes"
+        assert b"yes" == client.get("kept")
 
 
 def test_namespaces_are_legible_and_unlike(namespace, request):

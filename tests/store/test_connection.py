@@ -70,7 +70,7 @@ async def test_a_socket_is_reached(any_url):
     async with connect(any_url) as client:
         await client.set("a", "1")
 
-        assert await client.get("a") == b"1"
+        assert b"1" == await client.get("a")
 
 
 def test_a_socket_is_reached_without_a_loop(any_url):
@@ -78,7 +78,7 @@ def test_a_socket_is_reached_without_a_loop(any_url):
     with connect_blocking(any_url) as client:
         client.set("a", "1")
 
-        assert client.get("a") == b"1"
+        assert b"1" == client.get("a")
 
 
 async def test_the_url_chooses_the_database(redis_url):
@@ -106,7 +106,7 @@ async def test_a_password_is_sent_and_a_wrong_one_is_not_shown(make_server):
 async def test_operators_see_whose_connection_it_is(redis_url):
     """``CLIENT LIST`` names it."""
     async with connect(redis_url) as client:
-        assert await client.client_getname() == "jobframe"
+        assert "jobframe" == await client.client_getname()
 
 
 async def test_an_answer_that_does_not_come_is_not_awaited_for_ever(redis_url):
@@ -117,7 +117,7 @@ async def test_an_answer_that_does_not_come_is_not_awaited_for_ever(redis_url):
 
     failure = classify(caught.value)
     assert isinstance(failure, StoreUnavailable)
-    assert failure.reason == "the server did not answer in time"
+    assert "the server did not answer in time" == failure.reason
     assert failure.acknowledged is None
 
 
@@ -136,7 +136,7 @@ async def test_nothing_is_sent_twice(make_server):
             other.client_pause(600, all=True)
             with pytest.raises(STORE_ERRORS):
                 await client.incr("count")
-            assert other.get("count") == b"1"  # waits for the end of the pause
+            assert b"1" == other.get("count")  # waits for the end of the pause
 
 
 async def test_a_server_that_comes_back_is_used_again(own_server):
@@ -155,7 +155,7 @@ async def test_a_server_that_is_not_there_certainly_did_nothing(tmp_path):
     """Refused connections are told apart from lost ones."""
     failure = await _failure(f"unix://{tmp_path}/nothing")
 
-    assert failure.reason == "cannot reach the server: no such file or directory"
+    assert "cannot reach the server: no such file or directory" == failure.reason
     assert failure.acknowledged is False
 
 
@@ -166,7 +166,7 @@ async def test_a_port_where_nobody_listens_certainly_did_nothing(make_server, ho
     server.kill()
     failure = await _failure(f"redis://{host}:{server.ports['port']}")
 
-    assert failure.reason == "cannot reach the server: connection refused"
+    assert "cannot reach the server: connection refused" == failure.reason
     assert failure.acknowledged is False
 
 
@@ -176,10 +176,10 @@ async def test_sentinels_lead_to_the_primary(primary_and_sentinel):
     async with connect(url) as client:
         await client.set("a", "1")
     with connect_blocking(url) as client:
-        assert client.get("a") == b"1"
+        assert b"1" == client.get("a")
 
     with redis.Redis.from_url(primary.url, db=1) as direct:
-        assert direct.get("a") == b"1"
+        assert b"1" == direct.get("a")
 
 
 async def test_a_name_that_no_sentinel_knows_is_reported(primary_and_sentinel):
@@ -211,7 +211,7 @@ async def test_a_cluster_is_reached(cluster_url):
     async with connect(cluster_url) as client:
         await client.set("jf:{a}:x", "1")
     with connect_blocking(cluster_url) as client:
-        assert client.get("jf:{a}:x") == b"1"
+        assert b"1" == client.get("jf:{a}:x")
 
 
 def test_a_cluster_that_is_not_there_is_reported(tmp_path):
@@ -242,7 +242,7 @@ async def test_arq_reaches_the_same_place(redis_url):
         await pool.aclose()
 
     with connect_blocking(redis_url + "?db=1") as client:
-        assert client.get("a") == b"1"
+        assert b"1" == client.get("a")
 
 
 async def test_arq_finds_the_primary_through_sentinels(primary_and_sentinel):

@@ -47,7 +47,7 @@ def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "True\n"
+        assert "True\n" == process.stdout.readline()
         yield process
     finally:
         process.kill()
@@ -84,11 +84,11 @@ def test_it_starts_a_durable_server_that_refuses_to_forget(embedded):
     with connect_blocking(embedded.url) as client:
         settings = client.config_get("append*", "maxmemory-policy", "save", "port")
 
-    assert settings["appendonly"] == "yes"
-    assert settings["appendfsync"] == "everysec"
-    assert settings["maxmemory-policy"] == "noeviction"
-    assert settings["save"] == ""
-    assert settings["port"] == "0"
+    assert "yes" == settings["appendonly"]
+    assert "everysec" == settings["appendfsync"]
+    assert "noeviction" == settings["maxmemory-policy"]
+    assert "" == settings["save"]
+    assert "0" == settings["port"]
 
 
 def test_stop_ends_the_server_and_keeps_what_it_held(tmp_path):
@@ -100,7 +100,7 @@ def test_stop_ends_the_server_and_keeps_what_it_held(tmp_path):
 
     second = Embedded(tmp_path).start()
     try:
-        assert _answered(second.url, "GET", "kept") == b"yes"
+        assert b"yes" == _answered(second.url, "GET", "kept")
     finally:
         second.stop()
 
@@ -127,7 +127,7 @@ def test_a_guest_takes_over_when_the_owner_stops(tmp_path):
         owner.stop()
         _until(lambda: guest.owner and running(tmp_path) is not None)
 
-        assert _answered(guest.url, "GET", "kept") == b"yes"
+        assert b"yes" == _answered(guest.url, "GET", "kept")
     finally:
         guest.stop()
 
@@ -163,7 +163,7 @@ def test_a_killed_server_is_started_again_with_its_data(embedded, tmp_path):
     os.kill(before, signal.SIGKILL)
     _until(lambda: running(tmp_path) is not None and _pid(tmp_path) != before)
 
-    assert _answered(embedded.url, "GET", "kept") == b"yes"
+    assert b"yes" == _answered(embedded.url, "GET", "kept")
 
 
 def test_interrupting_the_terminal_does_not_reach_the_server(other_process, tmp_path):
@@ -180,7 +180,7 @@ def test_many_at_once_agree_on_one_owner(tmp_path):
     for thread in threads:
         thread.join(PATIENCE_S)
     try:
-        assert sum(one.owner for one in several) == 1
+        assert 1 == sum(one.owner for one in several)
     finally:
         for one in several:
             one.stop()
@@ -255,8 +255,8 @@ def test_a_folder_whose_owner_does_not_answer_is_reported(tmp_path):
 
 def test_what_it_holds_is_private_and_out_of_git(embedded, tmp_path):
     """Payloads lie in there."""
-    assert (tmp_path / ".gitignore").read_text() == "*\n"
-    assert DataFolder(tmp_path).socket.stat().st_mode & 0o077 == 0
+    assert "*\n" == (tmp_path / ".gitignore").read_text()
+    assert 0 == DataFolder(tmp_path).socket.stat().st_mode & 0o077
 
 
 def test_without_a_program_the_error_names_the_ways_out(monkeypatch):

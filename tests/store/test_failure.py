@@ -86,8 +86,8 @@ async def test_any_other_answer_names_its_code_alone(redis_url):
         wrong_type = await _failure(client, "LPUSH", "a", SECRET)
         no_command = await _failure(client, "NOSUCH", SECRET)
 
-    assert wrong_type.reason == "the server answered with an error (WRONGTYPE)"
-    assert no_command.reason == "the server answered with an error (ResponseError)"
+    assert "the server answered with an error (WRONGTYPE)" == wrong_type.reason
+    assert "the server answered with an error (ResponseError)" == no_command.reason
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_each_failure_says_what_happened_and_whether_it_did_nothing(error, reaso
 
 def test_the_address_comes_first_when_it_is_given():
     """A process may know several servers."""
-    assert str(classify(TimeoutError(), "redis://h:1/0")) == "redis://h:1/0: the server did not answer in time"
+    assert "redis://h:1/0: the server did not answer in time" == str(classify(TimeoutError(), "redis://h:1/0"))
 
 
 def test_one_of_ours_stays_as_it_is():
