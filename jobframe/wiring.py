@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -17,8 +18,13 @@ from jobframe.config.settings import structure_all
 from jobframe.core.errors import ConfigError
 from jobframe.registry.loader import load
 from jobframe.registry.registry import Registry
+from jobframe.store.embedded import Embedded
 
-__all__ = ["Project", "inspect_project", "load_project"]
+if TYPE_CHECKING:
+    from jobframe.status.liveness import Pulse
+    from jobframe.status.server import StatusServer
+
+__all__ = ["Project", "inspect_project", "load_project", "serve_status", "server"]
 
 
 @attrs.frozen
@@ -90,3 +96,64 @@ def load_project(path: str | os.PathLike[str] | None = None, *, types: Collectio
     if not types:
         return project
     return attrs.evolve(project, policies={name: project.policies[name] for name in types})
+
+
+@contextmanager
+def server(config: Config) -> Iterator[str]:
+    """
+    Have a server: the one that *config* names, else the embedded one, started here or by whoever runs it already.
+
+    Yields:
+        Its URL.
+
+    Raises:
+        StoreUnavailable: No server program is installed, or the embedded server does not start.
+
+    """
+    if config.redis.url is not None:
+        yield config.redis.url
+        return
+    embedded = Embedded()
+    embedded.start()
+    try:
+        yield embedded.url
+    finally:
+        embedded.stop()
+
+
+@contextmanager
+def serve_status(
+    config: Config, url: str, *, pulse: Pulse | None = None, registry: Registry | None = None
+) -> Iterator[StatusServer]:
+    """
+    Serve ``/healthz``, ``/readyz`` and ``/metrics`` as *config* says.
+
+    Args:
+        config: The configuration.
+        url: The store's server.
+        pulse: The worker of this process; None when it runs no jobs.
+        registry: The plugins whose own checks ``/readyz`` shows.
+
+    Yields:
+        The server; its ``address`` is empty when another jobframe holds the port and serves the same.
+
+    Raises:
+        ConfigError: The port cannot be had.
+
+    """
+    from jobframe.status.server import StatusServer  # noqa: PLC0415 - aiohttp costs what most commands never need
+
+    status = StatusServer(
+        url,
+        config.redis.namespace,
+        host=config.status.host,
+        port=config.status.port,
+        durability=config.runtime.durability,
+        pulse=pulse,
+        plugin_checks=registry.health if registry else None,
+    )
+    status.start()
+    try:
+        yield status
+    finally:
+        status.stop()
