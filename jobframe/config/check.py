@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from jobframe.config.lines import KeyPath, dotted, in_file_order
-from jobframe.config.resolve import resolve
+from jobframe.config.resolve import AUTHOR, resolve
 from jobframe.config.schema import Config
 from jobframe.core.errors import JobframeError, PluginError, Problem, UnknownJobType
 from jobframe.core.jobtype import JobType
@@ -187,20 +187,21 @@ def _unfit_place(job_type: JobType) -> str:
 
 def _check_concurrency(found: _Findings, job_types: Mapping[str, JobType]) -> None:
     for name, resolved in resolve(found.config, job_types).items():
-        if resolved.policy.concurrency is not None and resolved.policy.run_in == "thread":
-            found.warn(
-                _set_at(found.config, name, "concurrency"),
-                f"{name} is a plain def in a thread, which cannot be stopped: when this worker loses its lease, "
-                'another may start one job more than concurrency says; run_in = "process" makes it exact',
-            )
+        if resolved.policy.concurrency is None or resolved.policy.run_in != "thread":
+            continue
+        message = (
+            f"{name} is a plain def in a thread, which cannot be stopped: when this worker loses its lease, "
+            'another may start one job more than concurrency says; run_in = "process" makes it exact'
+        )
+        if resolved.sources["concurrency"][-1].origin == AUTHOR:
+            found.warnings.append(Problem(dotted(("jobs", name, "concurrency")), message))
+        else:
+            found.warn(_set_at(found.config, name, "concurrency"), message)
 
 
 def _set_at(config: Config, name: str, key: str) -> KeyPath:
-    """Return the path of the table that sets *key* for type *name*; the type's own when only its author does."""
-    attribute = KEYS[key][0]
-    if attribute in config.jobs.get(name, {}) or attribute not in config.defaults:
-        return ("jobs", name, key)
-    return ("defaults", key)
+    """Return the path of the strongest table that sets *key* for type *name*."""
+    return ("jobs", name, key) if KEYS[key][0] in config.jobs.get(name, {}) else ("defaults", key)
 
 
 def _first_word(type_name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +77,7 @@ def examine(
         raise ConfigError(*error.problems, *problems) from None
     lines = Lines(str(path or ""), find_lines(file.text))
     config = attrs.evolve(_read_tables(file.tables, lines, problems, environment), path=path, edited_ms=file.edited_ms)
-    if any(problem.path.split(".")[0].startswith("plugins") for problem in problems):
+    if not _imports_are_settled(problems):
         raise ConfigError(*in_file_order(problems))
     return config, in_file_order(problems)
 
@@ -86,6 +87,12 @@ class _File:
     text: str = ""
     tables: Mapping[str, Any] = attrs.field(factory=dict)
     edited_ms: int = 0
+
+
+def _imports_are_settled(problems: list[Problem]) -> bool:
+    """Tell whether no problem is about ``[plugins]``, nor about a table that may be meant to be it."""
+    tables = {problem.path.partition(".")[0] for problem in problems}
+    return not difflib.get_close_matches("plugins", tables)
 
 
 def _find(path: str | os.PathLike[str] | None, environment: Environment) -> Path | None:

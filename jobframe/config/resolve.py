@@ -18,7 +18,10 @@ from jobframe.config.written import written
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import KEYS, Policy
 
-__all__ = ["Resolved", "Source", "resolve"]
+__all__ = ["AUTHOR", "BUILT_IN", "Resolved", "Source", "resolve"]
+
+BUILT_IN = "built-in"
+AUTHOR = "author"
 
 
 @attrs.frozen
@@ -96,7 +99,7 @@ def _declared(job_type: JobType) -> list[_Layer]:
     chosen = dict(job_type.policy)
     if chosen.get("run_in") == built_in["run_in"]:
         del chosen["run_in"]
-    return [_Layer(lambda _: "built-in", built_in), _Layer(lambda _: "author", chosen)]
+    return [_Layer(lambda _: BUILT_IN, built_in), _Layer(lambda _: AUTHOR, chosen)]
 
 
 def _file(config: Config, name: str) -> list[_Layer]:

@@ -67,9 +67,7 @@ def _requirements(_table: object, _field: object, value: tuple[str, ...] | None)
         except InvalidRequirement:
             requirement = None
         if requirement is None or requirement.url or requirement.extras or requirement.marker:
-            msg = (
-                f'expected names of distributions, each perhaps with versions, as "jobframe-reembed>=1"; got {entry!r}'
-            )
+            msg = f'expected distributions, each perhaps with versions, as "jobframe-reembed>=1"; got {entry!r}'
             raise ValueError(msg)
 
 

@@ -74,7 +74,7 @@ EXPECTED = {
 def test_every_key_of_every_kind_of_table_has_its_line(line_end):
     text = SAMPLE.replace("\n", line_end)
 
-    assert find_lines(text) == EXPECTED
+    assert EXPECTED == find_lines(text)
 
 
 KEY = st.one_of(
@@ -130,19 +130,19 @@ def test_a_key_written_on_a_line_is_found_on_that_line(document):
 
 
 def test_a_document_that_tomlkit_reorders_has_no_lines_rather_than_wrong_ones():
-    assert find_lines("[[a]]\nx = 1\n[b]\ny = 1\n[[a]]\nx = 2\n") == {}
+    assert {} == find_lines("[[a]]\nx = 1\n[b]\ny = 1\n[[a]]\nx = 2\n")
 
 
 def test_a_broken_document_has_no_lines():
-    assert find_lines("a = \n") == {}
+    assert {} == find_lines("a = \n")
 
 
 def test_a_value_that_is_not_in_the_file_gets_the_line_of_the_table_around_it():
     lines = Lines("jobs.toml", find_lines(SAMPLE))
 
-    assert lines.of(("jobs", "reembed.document", "concurrency")) == 9
-    assert lines.of(("plugins", "allow", 0)) == 18
-    assert lines.of(("status", "port")) == 0
+    assert 9 == lines.of(("jobs", "reembed.document", "concurrency"))
+    assert 18 == lines.of(("plugins", "allow", 0))
+    assert 0 == lines.of(("status", "port"))
 
 
 def test_a_problem_names_file_line_and_path():
@@ -150,11 +150,11 @@ def test_a_problem_names_file_line_and_path():
 
     problem = lines.problem(("jobs", "reembed.document", "timeout"), "too long")
 
-    assert str(problem) == 'jobs.toml:10: jobs."reembed.document".timeout: too long'
+    assert 'jobs.toml:10: jobs."reembed.document".timeout: too long' == str(problem)
 
 
 def test_a_path_is_written_as_toml_would():
-    assert dotted(("jobs", "a.b", "retry_on", 1)) == 'jobs."a.b".retry_on[1]'
+    assert 'jobs."a.b".retry_on[1]' == dotted(("jobs", "a.b", "retry_on", 1))
 
 
 def test_problems_are_ordered_by_line_and_those_without_one_come_last():

@@ -60,7 +60,7 @@ def mistakes_of(table, cls=Settings):
 
 
 def test_an_empty_table_is_all_defaults():
-    assert structure({}, Settings) == Settings()
+    assert Settings() == structure({}, Settings)
 
 
 def test_every_kind_of_value_is_read():
@@ -79,7 +79,7 @@ def test_every_kind_of_value_is_read():
         "sources": {"docs": {"url": "u", "include": ["x"], "max_delete": 0.1}},
     }
 
-    assert structure(table, Settings) == Settings(
+    assert Settings(
         count=2,
         flag=True,
         share=1.0,
@@ -92,7 +92,7 @@ def test_every_kind_of_value_is_read():
         colour=Colour.RED,
         words=["a"],
         sources={"docs": Source("u", ("x",), 0.1)},
-    )
+    ) == structure(table, Settings)
     assert structure({"share": 1}, Settings).share.__class__ is float
 
 
@@ -119,7 +119,7 @@ def test_every_kind_of_value_is_read():
     ],
 )
 def test_a_value_of_another_kind_or_range_is_refused_at_its_key(key, value, message):
-    assert mistakes_of({key: value}) == [((key,), message)]
+    assert [((key,), message)] == mistakes_of({key: value})
 
 
 def test_every_mistake_is_found_at_its_own_path():
@@ -131,7 +131,7 @@ def test_every_mistake_is_found_at_its_own_path():
         "sources": {"docs": {"urls": "u", "include": [1]}, "more": {"url": "u", "max_delete": -1}},
     }
 
-    assert sorted(mistakes_of(table)) == sorted(
+    assert sorted(
         [
             (("count",), "expected more than 0"),
             (("conut",), "unknown key 'conut': did you mean 'count'?"),
@@ -143,11 +143,11 @@ def test_every_mistake_is_found_at_its_own_path():
             (("sources", "docs", "include", 0), "expected text, got a whole number"),
             (("sources", "more", "max_delete"), "expected more than 0"),
         ]
-    )
+    ) == sorted(mistakes_of(table))
 
 
 def test_a_value_in_place_of_the_table_is_refused():
-    assert mistakes_of("text") == [((), "expected a table, got text")]
+    assert [((), "expected a table, got text")] == mistakes_of("text")
 
 
 def test_a_validator_that_compares_fields_is_told_for_the_table():
@@ -162,8 +162,8 @@ def test_a_validator_that_compares_fields_is_told_for_the_table():
                 msg = "high is below low"
                 raise ValueError(msg)
 
-    assert structure({"low": 1, "high": 2}, Range) == Range(1, 2)
-    assert mistakes_of({"low": 2, "high": 1}, Range) == [((), "high is below low")]
+    assert Range(1, 2) == structure({"low": 1, "high": 2}, Range)
+    assert [((), "high is below low")] == mistakes_of({"low": 2, "high": 1}, Range)
 
 
 def test_no_message_made_here_shows_the_value():
@@ -180,4 +180,4 @@ def test_an_exception_without_words_is_told_by_its_class():
     class Wordless:
         key: int = attrs.field(validator=refuse)
 
-    assert mistakes_of({"key": 1}, Wordless) == [(("key",), "refused by Wordless (ValueError)")]
+    assert [(("key",), "refused by Wordless (ValueError)")] == mistakes_of({"key": 1}, Wordless)

@@ -1,0 +1,189 @@
+"""What is checked in the light of the installed plugins."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from jobframe.config.check import check, missing
+from jobframe.config.reader import read
+from jobframe.core.errors import PluginError, UnknownJobType
+
+
+@attrs.frozen
+class Plugin:
+    name: str
+    distribution: str
+    state: str = "loaded"
+    error: str = ""
+
+
+INGEST = Plugin("ingest", "jobframe-ingest")
+BROKEN = Plugin("reembed", "jobframe-reembed", "failed", "ImportError: no numpy")
+OLD = Plugin("sync", "jobframe-sync", "incompatible", "needs jobframe >=9")
+OFF = Plugin("mail", "acme-mail", "disabled", "disabled by [plugins] disable")
+
+
+@pytest.fixture
+def report(write, asynchronous):
+    """Check *text* against the plugin ingest and the *plugins* given."""
+
+    def make(text, *plugins, types=None, with_settings=("ingest",)):
+        write(text)
+        known = types if types is not None else {"ingest.document": asynchronous("ingest.document")}
+        return check(read(None, {}), known, [INGEST, *plugins], with_settings)
+
+    return make
+
+
+def test_a_fitting_file_has_nothing_to_report(report):
+    found = report(
+        '[jobs."ingest.document"]\nconcurrency = 1\n[settings.ingest]\n[plugins]\nallow = ["Jobframe_Ingest>=1"]'
+    )
+
+    assert ((), (), ()) == (found.errors, found.broken, found.warnings)
+
+
+def test_an_unknown_type_is_told_with_the_nearest_one(report):
+    found = report('[jobs."ingest.documnt"]\ntimeout = "1s"')
+
+    assert [
+        "jobs.toml:1: jobs.\"ingest.documnt\": unknown job type 'ingest.documnt': did you mean 'ingest.document'?"
+    ] == list(map(str, found.errors))
+
+
+def test_an_unknown_type_is_told_when_there_are_no_types_at_all(report):
+    found = report('[jobs."a.b"]', types={})
+
+    assert "unknown job type 'a.b': none are installed" == found.errors[0].message
+
+
+def test_an_unknown_type_names_the_broken_plugins_that_may_have_it(report):
+    found = report('[jobs."letters.send"]', BROKEN)
+
+    assert found.errors[0].message.endswith(" (plugins that could not be loaded: reembed)")
+
+
+@pytest.mark.parametrize("plugin", [BROKEN, OLD])
+@pytest.mark.parametrize("table", ['jobs."{}.document"', "settings.{}"])
+def test_a_table_of_a_broken_plugin_is_told_as_the_plugins_fault(report, plugin, table):
+    header = table.format(plugin.name)
+
+    found = report(f"\n[{header}]", plugin)
+
+    assert () == found.errors
+    assert [f"plugin {plugin.name}: {plugin.state}: {plugin.error}; needed for {header} (jobs.toml:2)"] == [
+        str(error) for error in found.broken
+    ]
+    assert () == found.warnings
+
+
+def test_a_broken_plugin_is_told_once_however_often_it_is_named(report):
+    found = report('[jobs."reembed.document"]\n[jobs."reembed.collection"]\n[settings.reembed]', BROKEN)
+
+    assert ["reembed"] == [error.plugin for error in found.broken]
+
+
+def test_a_broken_plugin_that_nothing_names_is_a_warning(report):
+    found = report("", BROKEN)
+
+    assert ((), ()) == (found.errors, found.broken)
+    assert ["plugin reembed of jobframe-reembed is failed: ImportError: no numpy"] == [
+        str(warning) for warning in found.warnings
+    ]
+
+
+@pytest.mark.parametrize("header", ['jobs."mail.send"', "settings.mail"])
+def test_a_table_of_a_disabled_plugin_is_a_warning(report, header):
+    found = report(f"[{header}]", OFF)
+
+    assert ((), ()) == (found.errors, found.broken)
+    assert [f"jobs.toml:1: {header}: has no effect: plugin mail is not loaded (disabled by [plugins] disable)"] == [
+        str(warning) for warning in found.warnings
+    ]
+
+
+def test_settings_of_an_unknown_plugin_are_told_with_the_nearest_one(report):
+    found = report("[settings.ingst]\nx = 1")
+
+    assert ["jobs.toml:1: settings.ingst: unknown plugin 'ingst': did you mean 'ingest'?"] == list(
+        map(str, found.errors)
+    )
+
+
+def test_settings_of_a_plugin_that_takes_none_are_told(report):
+    found = report("[settings.ingest]", with_settings=())
+
+    assert "plugin ingest takes no settings: remove the table" == found.errors[0].message
+
+
+def test_names_of_plugins_that_are_not_installed_are_warnings(report):
+    found = report('[plugins]\nallow = ["jobframe-ingst>=1"]\ndisable = ["ingst", "acme-mail", "mail"]', OFF)
+
+    assert () == found.errors
+    assert [
+        "jobs.toml:2: plugins.allow[0]: no installed plugin comes in 'jobframe-ingst': did you mean 'jobframe-ingest'?",
+        "jobs.toml:3: plugins.disable[0]: no plugin 'ingst' is installed: did you mean 'ingest'?",
+    ] == list(map(str, found.warnings))
+
+
+def test_a_handler_cannot_run_where_its_kind_does_not_fit(report, asynchronous, plain):
+    types = {"a": asynchronous("a"), "b": plain("b"), "c": plain("c")}
+
+    found = report('[jobs.a]\nrun_in = "thread"\n[jobs.b]\nrun_in = "loop"\n[jobs.c]\nrun_in = "process"', types=types)
+
+    assert [
+        'jobs.toml:2: jobs.a.run_in: an async def handler cannot run in "thread", only in "loop" or "process": a',
+        'jobs.toml:4: jobs.b.run_in: a plain def handler cannot run in "loop", only in "thread" or "process": b',
+    ] == list(map(str, found.errors))
+
+
+def test_a_default_place_that_does_not_fit_is_told_once_with_the_types_it_does_not_fit(report, asynchronous, plain):
+    types = {"a": asynchronous("a"), "b": plain("b"), "c": plain("c"), "d": plain("d")}
+
+    found = report('[defaults]\nrun_in = "loop"\n[jobs.d]\nrun_in = "thread"', types=types)
+
+    assert [
+        'jobs.toml:2: defaults.run_in: a plain def handler cannot run in "loop", only in "thread" or "process": b, c'
+    ] == list(map(str, found.errors))
+
+
+def test_a_limit_on_handlers_that_cannot_be_stopped_is_a_warning_that_names_the_cure(report, asynchronous, plain):
+    types = {
+        "a": asynchronous("a"),
+        "b": plain("b"),
+        "c": plain("c", run_in="process"),
+        "d": plain("d", concurrency=1),
+        "e": plain("e"),
+    }
+
+    found = report("[jobs.a]\nconcurrency = 1\n[jobs.b]\nconcurrency = 1\n[jobs.c]\nconcurrency = 1", types=types)
+
+    assert () == found.errors
+    assert [
+        (4, "jobs.b.concurrency"),
+        (0, "jobs.d.concurrency"),
+    ] == [(warning.line, warning.path) for warning in found.warnings]
+    assert all('run_in = "process"' in warning.message for warning in found.warnings)
+
+
+def test_a_timeout_longer_than_the_grace_is_fine(report):
+    found = report('[runtime]\ngrace = "1s"\n[defaults]\ntimeout = "1h"')
+
+    assert ((), ()) == (found.errors, found.warnings)
+
+
+def test_a_missing_type_of_a_broken_plugin_is_the_plugins_fault():
+    error = missing("reembed.document", {}, [INGEST, BROKEN])
+
+    assert isinstance(error, PluginError)
+    assert "plugin reembed: failed: ImportError: no numpy; so job type 'reembed.document' is not available" == (
+        str(error)
+    )
+
+
+def test_a_missing_type_of_nobody_is_unknown_and_told_with_the_nearest_one(asynchronous):
+    error = missing("ingest.documnt", {"ingest.document": asynchronous("ingest.document")}, [INGEST, BROKEN])
+
+    assert isinstance(error, UnknownJobType)
+    assert "ingest.document" == error.nearest
