@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from jobframe.core import ids
-from jobframe.core.histogram import merge
 from jobframe.core.job import TERMINAL, JobInfo, State
 from jobframe.store.codec import Record, Unreadable
 from jobframe.store.policies import Member
@@ -18,7 +16,7 @@ from jobframe.store.stats import COUNTS_SINCE, ServerFacts, Snapshot, TypeStats,
 __all__ = ["jobs", "snapshot"]
 
 _COUNTERS = ("completed", "failed", "cancelled", "parked", "retried", "snoozed", "crashed", "interrupted", "expired")
-_PER_TYPE = 9 + len(_COUNTERS) + 1
+_PER_TYPE = 10 + len(_COUNTERS) + 1
 _PER_WORKER = 4
 _PER_JOB = 8
 _STRANGER = Member(host="", pid=0, started_at=0, types=(), kind="", max_jobs=0, lease_ms=12_000, version="")
@@ -56,11 +54,12 @@ def _rows(flat: Sequence[Any], width: int) -> Iterable[tuple[Any, ...]]:
 
 
 def _type_stats(row: Sequence[Any], now_ms: int, waits: Histograms, runs: Histograms) -> TypeStats:
-    name, cap, paused, active, failed, parked, waiting, delayed, oldest, *counters, failed_today = row
+    name, announced, cap, paused, active, failed, parked, waiting, delayed, oldest, *counters, failed_today = row
     since = dict(zip(_COUNTERS, (int(count or 0) for count in counters), strict=True))
     now = {"active": active, "waiting": waiting, "failed": failed, "delayed": delayed, "parked": parked}
     return TypeStats(
         type=_text(name),
+        announced=bool(announced),
         counts=now | {counter: since[counter] for counter in COUNTS_SINCE},
         failures=since["failed"],
         failed_today=int(failed_today or 0),
@@ -72,14 +71,20 @@ def _type_stats(row: Sequence[Any], now_ms: int, waits: Histograms, runs: Histog
     )
 
 
-def _waits_and_runs(flat: Sequence[Any]) -> tuple[Histograms, Histograms]:
+def _waits_and_runs(flat: Sequence[bytes]) -> tuple[Histograms, Histograms]:
     """Add up the hashes of each type: their fields are ``w<bucket>`` for waits and ``r<bucket>`` for runs."""
-    found: dict[bytes, dict[bytes, list[dict[int, int]]]] = {b"w": defaultdict(list), b"r": defaultdict(list)}
-    for name, fields in _rows(flat, 2):
-        for kind, by_type in found.items():
-            counts = {int(field[1:]): int(count) for field, count in _rows(fields, 2) if field[:1] == kind}
-            by_type[name].append(counts)
-    waits, runs = ({name: merge(parts) for name, parts in by_type.items()} for by_type in found.values())
+    by_type: dict[bytes, dict[bytes, int]] = {}
+    for name, hash_ in _rows(flat, 2):
+        sums = by_type.setdefault(name, {})
+        for field, count in _rows(hash_.split(), 2):
+            sums[field] = sums.get(field, 0) + int(count)
+    waits, runs = (
+        {
+            name: {int(field[1:]): count for field, count in sums.items() if field[:1] == kind}
+            for name, sums in by_type.items()
+        }
+        for kind in (b"w", b"r")
+    )
     return waits, runs
 
 

@@ -16,12 +16,12 @@ from jobframe.core.errors import JobNotFound
 from jobframe.core.job import JobInfo, State
 from jobframe.store import answers
 from jobframe.store.policies import InForce, decode
-from jobframe.store.stats import COUNTS, ServerFacts, Snapshot, TypeStats, WorkerStats
+from jobframe.store.stats import COUNTS, COUNTS_NOW, COUNTS_SINCE, ServerFacts, Snapshot, TypeStats, WorkerStats
 from jobframe.store.store import Store
 
 __all__ = [
-    "COUNTS", "Page", "ServerFacts", "Snapshot", "TypeInfo", "TypeStats", "WorkerStats", "add_up",
-    "counts", "info", "jobs", "snapshot", "types", "workers",
+    "COUNTS", "COUNTS_NOW", "COUNTS_SINCE", "Page", "ServerFacts", "Snapshot", "TypeInfo", "TypeStats", "WorkerStats",
+    "add_up", "counts", "info", "jobs", "snapshot", "types", "workers",
 ]  # fmt: skip
 
 Period = Literal["recent", "total", ""]

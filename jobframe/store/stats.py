@@ -8,7 +8,7 @@ import attrs
 
 from jobframe.store.policies import Member
 
-__all__ = ["COUNTS", "ServerFacts", "Snapshot", "TypeStats", "WorkerStats"]
+__all__ = ["COUNTS", "COUNTS_NOW", "COUNTS_SINCE", "ServerFacts", "Snapshot", "TypeStats", "WorkerStats"]
 
 COUNTS_NOW = ("active", "waiting", "failed", "delayed", "parked")
 COUNTS_SINCE = ("completed", "cancelled", "retried", "crashed", "interrupted", "expired")
@@ -23,6 +23,7 @@ class TypeStats:
 
     Attributes:
         type: Job type.
+        announced: Whether a worker ever announced it; else only its jobs tell of it.
         counts: Number of jobs by each of `COUNTS`; ``failed`` counts the dead letters held.
         failures: Jobs that ended as failed since the beginning; one retried by an operator may count again.
         failed_today: Those of this day, UTC.
@@ -35,6 +36,7 @@ class TypeStats:
     """
 
     type: str
+    announced: bool
     counts: Mapping[str, int]
     failures: int
     failed_today: int

@@ -159,7 +159,7 @@ async def test_jobs_of_a_type_that_nobody_announced_are_counted(store):
     found = {stats.type: stats for stats in (await inspect.snapshot(store)).types}
 
     assert (found["new.type"].counts["waiting"], found["new.type"].counts["delayed"]) == (1, 1)
-    assert found["new.type"].limit is None
+    assert (found["new.type"].announced, found["new.type"].limit) == (False, None)
     assert found["arq.unreadable"].counts["parked"] == 1
 
 

@@ -1,10 +1,10 @@
 -- What the status pages show of a namespace, in one read that changes nothing.
 -- ARGV: clock, a type or '' for all of them, histograms: 'recent' (this hour and the one before), 'total' or ''
 -- Returns: now, types, workers, histograms, server
---          types: per type name, cap or 0, paused 0/1, active, failed, parked, waiting, delayed, oldest due time or '',
+--          types: per type name, announced 0/1, cap or 0, paused 0/1, active, failed, parked, waiting, delayed, oldest due time or '',
 --                 then COUNTERS and the failures of today, '' for 0
 --          workers: per worker name, end of its lease, jobs held, document or ''
---          histograms: per hash type, its fields and counts
+--          histograms: per hash type, its fields and counts in one string (cheaper than a list)
 --          server: what INFO says of persistence and memory
 local only, wanted = ARGV[2], ARGV[3]
 local COUNTERS = {'completed', 'failed', 'cancelled', 'parked', 'retried', 'snoozed', 'crashed', 'interrupted', 'expired'}
@@ -18,8 +18,8 @@ local function append_type(rows, t, p)
     local due = all > 0 and call('ZCOUNT', key, '-inf', now) or 0
     waiting, delayed = waiting + due, delayed + all - due
   end
-  local row = {t, p.cap, p.paused and 1 or 0, call('ZCARD', P .. 'active:' .. t), call('ZCARD', P .. 'failed:' .. t),
-               call('ZCARD', P .. 'parked:' .. t), waiting, delayed, waiting > 0 and whole(earliest(t, p)) or ''}
+  local row = {t, p.version > 0 and 1 or 0, p.cap, p.paused and 1 or 0, call('ZCARD', P .. 'active:' .. t),
+               call('ZCARD', P .. 'failed:' .. t), call('ZCARD', P .. 'parked:' .. t), waiting, delayed, waiting > 0 and whole(earliest(t, p)) or ''}
   for _, value in ipairs(row) do rows[#rows + 1] = value end
   for _, count in ipairs(call('HMGET', P .. 'counters:' .. t, unpack(COUNTERS))) do rows[#rows + 1] = count or '' end
 end
@@ -38,7 +38,7 @@ end
 local histograms = {}
 local function append_histogram(t, key)
   local flat = call('HGETALL', key)
-  if #flat > 0 then histograms[#histograms + 1], histograms[#histograms + 2] = t, flat end
+  if #flat > 0 then histograms[#histograms + 1], histograms[#histograms + 2] = t, table.concat(flat, ' ') end
 end
 
 local known, rows = only == '' and known_types() or {[only] = limits(only)}, {}
