@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -21,10 +22,14 @@ from jobframe.registry.registry import Registry
 from jobframe.store.embedded import Embedded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jobframe.runtime.children import ChildParts
+    from jobframe.runtime.runtime import Runtime
     from jobframe.status.liveness import Pulse
     from jobframe.status.server import StatusServer
 
-__all__ = ["Project", "inspect_project", "load_project", "serve_status", "server"]
+__all__ = ["Project", "build_runtime", "inspect_project", "load_project", "open_child", "serve_status", "server"]
 
 
 @attrs.frozen
@@ -157,3 +162,53 @@ def serve_status(
         yield status
     finally:
         status.stop()
+
+
+def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime:
+    """
+    Make a worker for the types of *project*, in a running loop; nothing is connected yet.
+
+    Args:
+        project: Configuration, plugins and policies.
+        url: Where the server is.
+        burst: Whether it ends when nothing is left to do.
+
+    """
+    from jobframe.runtime.children import Children  # noqa: PLC0415 - only a worker needs these
+    from jobframe.runtime.membership import Plan  # noqa: PLC0415
+    from jobframe.runtime.runtime import Parts, Runtime  # noqa: PLC0415
+
+    config, types = project.config, project.registry.catalog.types
+    plan = Plan(
+        types={name: (types[name], resolved.policy) for name, resolved in project.policies.items()},
+        apply=config.runtime.policy == "apply",
+        edited_ms=config.edited_ms,
+        max_jobs=config.runtime.max_jobs,
+        lease_ms=config.runtime.lease_ms,
+        version=version("jobframe"),
+    )
+    parts = Parts(
+        url=url,
+        namespace=config.redis.namespace,
+        plan=plan,
+        settings=project.settings,
+        observers=project.registry,
+        threads=config.runtime.threads,
+        children=Children(config.runtime.children, open_child, config.path, url),
+        burst=burst,
+    )
+    return Runtime(parts)
+
+
+def open_child(path: Path | None, url: str) -> ChildParts:
+    """Put together what a child process of a worker needs; it is called in the child."""
+    from jobframe.runtime.children import ChildParts  # noqa: PLC0415 - only a child needs it
+
+    project = load_project(path)
+    return ChildParts(
+        types=project.registry.catalog.types,
+        lifespans=project.registry.lifespans,
+        settings=project.settings,
+        url=url,
+        namespace=project.config.redis.namespace,
+    )

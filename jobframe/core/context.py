@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jobframe.core import clock, ids
@@ -47,10 +47,19 @@ class App:
 
 
 class FollowUp(Protocol):
-    """A checked and encoded job that waits for its parent's completion; *size* is its bytes."""
+    """A checked and encoded job that waits for its parent's completion."""
 
-    id: str
-    size: int
+    @property
+    def type(self) -> str:
+        """Job type."""
+
+    @property
+    def unique(self) -> str:
+        """Unique part of its id."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it adds to its parent's settling."""
 
 
 class Services(Protocol):
@@ -59,8 +68,8 @@ class Services(Protocol):
     app: App
     jobs: Any
 
-    def prepare(self, job: NewJob) -> Any:
-        """Check and encode a follow-up now; an awaitable of a `FollowUp`."""
+    async def prepare(self, job: NewJob) -> FollowUp:
+        """Check and encode a follow-up now."""
 
 
 class Context:
@@ -76,12 +85,13 @@ class Context:
         enqueued_at: When the job was enqueued, server clock.
         deadline: When this attempt times out, this machine's clock.
         headers: The small strings enqueued with the job.
+        follow_ups: What `enqueue` has gathered so far.
 
     """
 
     __slots__ = (
-        "_deadline_ms", "_enqueued_ms", "_follow_ups", "_loop", "_services",
-        "attempt", "fence", "headers", "job_id", "max_attempts", "type",
+        "_deadline_ms", "_enqueued_ms", "_loop", "_services",
+        "attempt", "fence", "follow_ups", "headers", "job_id", "max_attempts", "type",
     )  # fmt: skip
 
     def __init__(
@@ -94,8 +104,9 @@ class Context:
         enqueued_ms: int,
         deadline_ms: int,
         headers: Mapping[str, str] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """Hold what the claim answered."""
+        """Hold what the claim answered; with *loop* the verbs block and are carried out there."""
         self._services = services
         self.job_id = job_id
         self.type = job_id.partition(":")[0]
@@ -105,8 +116,8 @@ class Context:
         self._enqueued_ms = enqueued_ms
         self._deadline_ms = deadline_ms
         self.headers: Mapping[str, str] = headers or {}
-        self._follow_ups: list[Any] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.follow_ups: list[FollowUp] = []
+        self._loop = loop
 
     @property
     def enqueued_at(self) -> dt.datetime:
@@ -117,6 +128,11 @@ class Context:
     def deadline(self) -> dt.datetime:
         """When this attempt times out, this machine's clock."""
         return clock.from_ms(self._deadline_ms)
+
+    @property
+    def times_ms(self) -> tuple[int, int]:
+        """Enqueue time and deadline in milliseconds."""
+        return self._enqueued_ms, self._deadline_ms
 
     @property
     def log(self) -> structlog.stdlib.BoundLogger:
@@ -166,17 +182,14 @@ class Context:
         from jobframe.core.errors import PayloadError  # noqa: PLC0415 - keeps the happy path's imports small
 
         follow_up = await self._services.prepare(job)
-        size = follow_up.size + sum(other.size for other in self._follow_ups)
-        if len(self._follow_ups) >= MAX_FOLLOW_UPS or size > MAX_FOLLOW_UP_BYTES:
+        size = follow_up.size + sum(other.size for other in self.follow_ups)
+        if len(self.follow_ups) >= MAX_FOLLOW_UPS or size > MAX_FOLLOW_UP_BYTES:
             raise PayloadError(
                 self.type, "over 256 follow-ups or 1 MiB of them: send the rest with ctx.jobs.enqueue_many"
             )
-        self._follow_ups.append(follow_up)
+        self.follow_ups.append(follow_up)
         return ids.join(follow_up.type, follow_up.unique)
 
     def __repr__(self) -> str:
         """Job id and attempt."""
         return f"<Context {self.job_id} attempt {self.attempt}/{self.max_attempts}>"
-
-
-Opener = Callable[..., Context]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from jobframe.core.backoff import delay_ms
-from jobframe.core.outcome import Cancel, Cancelled, Fail, Failed, Outcome, Retried, Retry, Snooze, Snoozed
+from jobframe.core.outcome import Cancel, Cancelled, Crashed, Fail, Failed, Outcome, Retried, Retry, Snooze, Snoozed
 from jobframe.core.policy import Policy
 
-__all__ = ["class_names", "decide"]
+__all__ = ["POISON_CRASHES", "class_names", "decide", "decide_crash"]
+
+POISON_CRASHES = 3
+"""A job whose process died that often is a dead letter; sweep.lua counts the deaths of whole workers alike."""
 
 
 def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, roll: float) -> Outcome:  # noqa: PLR0911
@@ -34,7 +37,8 @@ def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, rol
         case Fail():
             return Failed(error.reason)
     if attempt > policy.max_retries:
-        return Failed(f"exhausted: {attempt} of {policy.max_retries + 1} attempts failed")
+        last = _name(error)
+        return Failed(f"exhausted: {attempt} of {policy.max_retries + 1} attempts failed, the last with {last}")
     if isinstance(error, Retry):
         after = error.after_ms
         return Retried(delay_ms(policy.backoff, attempt, roll) if after is None else after)
@@ -46,8 +50,22 @@ def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, rol
     return Retried(delay_ms(policy.backoff, attempt, roll))
 
 
+def decide_crash(crashes: int) -> Outcome:
+    """Decide how a job goes on whose process died under it, *crashes* times by now."""
+    if crashes >= POISON_CRASHES:
+        return Failed(f"poison: its process died {crashes} times while it ran")
+    return Crashed()
+
+
+def _name(error: BaseException) -> str:
+    return "Retry" if isinstance(error, Retry) else type(error).__name__
+
+
 def class_names(error: BaseException) -> set[str]:
-    """Names by which ``retry_on`` and ``fail_on`` may call *error*: its class and bases, with and without module."""
+    """Return what ``retry_on`` and ``fail_on`` may call *error*: its class and bases, with and without module."""
+    remote: set[str] | None = getattr(error, "class_names", None)  # raised in a child process
+    if remote is not None:
+        return remote
     names: set[str] = set()
     for cls in type(error).__mro__[:-2]:  # without BaseException and object, which nobody means
         names.update((cls.__name__, f"{cls.__module__}.{cls.__qualname__}"))

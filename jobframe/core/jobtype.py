@@ -61,6 +61,10 @@ class JobType:
         """Call the handler itself, as a test would."""
         return self.handler(*args, **kwargs)
 
+    def run(self, context: Any, payload: Any) -> Any:
+        """Call the handler as it was declared: with the payload, or without one when the type has no fields."""
+        return self.handler(context) if self.shape.cls is None else self.handler(context, payload)
+
     def __repr__(self) -> str:
         """Name and version."""
         return f"<JobType {self.name} v{self.version}>"

@@ -16,6 +16,7 @@ __all__ = [
     "Cancel",
     "Cancelled",
     "Completed",
+    "Crashed",
     "Fail",
     "Failed",
     "Interrupted",
@@ -131,10 +132,14 @@ class Parked(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
+class Crashed(msgspec.Struct, frozen=True, tag=True):
+    """The child process of a ``run_in = "process"`` job died under it; no attempt used, run again at once."""
+
+
 class Interrupted(msgspec.Struct, frozen=True, tag=True):
     """Given back because the worker stops; no attempt used, due again after *delay_ms*."""
 
     delay_ms: int = 0
 
 
-Outcome = Completed | Retried | Snoozed | Failed | Cancelled | Parked | Interrupted
+Outcome = Completed | Retried | Snoozed | Failed | Cancelled | Parked | Crashed | Interrupted

@@ -9,7 +9,7 @@ from itertools import chain
 import msgspec
 
 from jobframe.core.histogram import bucket
-from jobframe.core.outcome import Cancelled, Completed, Failed, Interrupted, Outcome, Parked, Retried, Snoozed
+from jobframe.core.outcome import Cancelled, Completed, Crashed, Failed, Interrupted, Outcome, Parked, Retried, Snoozed
 from jobframe.store.enqueue import Encoded
 from jobframe.store.keys import field
 from jobframe.store.store import Store
@@ -54,6 +54,7 @@ _KINDS: dict[type, str] = {
     Failed: "failed",
     Cancelled: "cancelled",
     Parked: "parked",
+    Crashed: "crashed",
     Interrupted: "interrupted",
 }
 
@@ -99,6 +100,8 @@ def _argument_and_data(each: Settled) -> tuple[Argument, bytes]:
             return "", result
         case Retried(delay_ms) | Snoozed(delay_ms):
             return f"+{delay_ms}", each.record
+        case Crashed():
+            return f"@{each.due_ms}", each.record
         case Interrupted(delay_ms):
             return f"+{delay_ms}" if delay_ms else f"@{each.due_ms}", each.record
         case Failed(reason) | Cancelled(reason) | Parked(reason):

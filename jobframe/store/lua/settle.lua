@@ -2,7 +2,7 @@
 -- ARGV: clock, worker, call number, then groups, each opened by a word:
 --   'end'      type, kind, count, per job: id, fence, argument, data
 --              completed: data = result JSON or ''         retried, snoozed: argument = when, data = record
---              failed, cancelled, parked: argument = reason, data = record or ''   interrupted: argument = when, data = record
+--              failed, cancelled, parked: argument = reason, data = record or ''   crashed, interrupted: argument = when, data = record
 --   'observed' type, count, per bucket: field of the minute's histogram, how many
 --   'follow'   type, count, per job: parent as type\tid, id, when, options .. '\n' .. envelope
 -- Returns: per job of the 'end' groups, in order: 1 recorded, 0 fenced (another run owns the job: nothing was changed)
@@ -105,7 +105,7 @@ local function take_cancelled(group)
   return rest, cancelled
 end
 
-local REQUEUES = {retried = true, snoozed = true, interrupted = true}
+local REQUEUES = {retried = true, snoozed = true, crashed = true, interrupted = true}
 local function settle_group(t, kind, at, n)
   local p, group = policy(t), still_held(t, at, n)
   if #group.ids == 0 then return end

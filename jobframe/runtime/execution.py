@@ -1,0 +1,296 @@
+"""
+The steps of one attempt: open, invoke, conclude, record.
+
+Each takes what the step before it gave and nothing here writes to the store: the outcome goes to the settler. The crash
+of a child, a timeout, a cancel and a shutdown walk the same steps as a return.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import msgspec
+import structlog
+
+from jobframe.core import clock, ids
+from jobframe.core.context import Context, Services
+from jobframe.core.decide import decide, decide_crash
+from jobframe.core.errors import PayloadError
+from jobframe.core.event import Event
+from jobframe.core.job import AttemptError, State
+from jobframe.core.outcome import (
+    Cancelled,
+    Completed,
+    Crashed,
+    Failed,
+    Interrupted,
+    Outcome,
+    Parked,
+    Retried,
+    Snoozed,
+)
+from jobframe.core.payload import MAX_BYTES
+from jobframe.core.policy import Policy
+from jobframe.core.scrub import describe, scrub
+from jobframe.runtime.children import RemoteError
+from jobframe.runtime.pools import ChildDied, Pools
+from jobframe.runtime.running import Attempt, Runnable
+from jobframe.store.claim import Claimed
+from jobframe.store.codec import Envelope, Record, Unreadable, decode_payload
+from jobframe.store.keys import field
+from jobframe.store.settle import Settled
+
+__all__ = ["Execution"]
+
+_log = structlog.get_logger("jobframe.worker")
+_STATES: dict[type, State] = {
+    Completed: State.COMPLETED,
+    Retried: State.DELAYED,
+    Snoozed: State.DELAYED,
+    Crashed: State.WAITING,
+    Interrupted: State.WAITING,
+    Failed: State.FAILED,
+    Cancelled: State.CANCELLED,
+    Parked: State.PARKED,
+}
+
+
+class Execution:
+    """
+    Runs claimed jobs.
+
+    Attributes:
+        running: ``type<tab>id`` → the attempt under way.
+        tasks: The tasks of these attempts.
+
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        pools: Pools,
+        settle: Callable[[Settled], None],
+        observe: Callable[[Event], None] | None,
+        worker: Callable[[], str],
+    ) -> None:
+        """
+        Start with nothing running.
+
+        Args:
+            services: What every context offers.
+            pools: Where handlers run.
+            settle: Takes every outcome.
+            observe: Takes every event; None when nobody listens.
+            worker: Names this worker, for the record of errors.
+
+        """
+        self.running: dict[str, Attempt] = {}
+        self._services = services
+        self._pools = pools
+        self._settle = settle
+        self._observe = observe
+        self._worker = worker
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._busy = {"loop": 0, "thread": 0, "process": 0}
+
+    def start(self, claimed: Claimed, runnable: Runnable) -> None:
+        """Open a claimed job and start its handler; a job that cannot be opened is settled at once."""
+        opened = self._open(claimed, runnable)
+        if isinstance(opened, Settled):
+            self._record(opened)
+            return
+        self.running[field(claimed.type, claimed.unique)] = opened
+        if self._observe is not None:
+            self._observe(_event(opened, State.ACTIVE, "started"))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._attempt(opened))
+        if opened.policy.run_in == "loop":
+            opened.stop = task.cancel
+        opened.timer = loop.call_later(opened.policy.timeout_ms / 1000, opened.end, "timeout")
+        self._busy[opened.policy.run_in] += 1
+        self.tasks.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self.tasks.discard)
+
+    def free_in(self, run_in: str, most: int) -> int:
+        """Return how many more handlers the pool of that name can start now, at most *most*."""
+        size = self._pools.of(run_in).size
+        return most if size is None else min(most, size - self._busy[run_in])
+
+    def give_back(self, delay_of_threads_ms: int) -> None:
+        """End every attempt as interrupted; a thread cannot be stopped, so its job comes back with a delay."""
+        for attempt in list(self.running.values()):
+            if attempt.policy.run_in == "thread":
+                self._settle(interrupted(attempt, 0, delay_of_threads_ms))
+                attempt.end("lost")
+            else:
+                attempt.end("interrupt")
+
+    def lose(self) -> None:
+        """End every attempt without an outcome: other workers have these jobs by now."""
+        for attempt in list(self.running.values()):
+            attempt.end("lost")
+
+    def _open(self, claimed: Claimed, runnable: Runnable) -> Attempt | Settled:
+        """Decode what was claimed and build the handler's context."""
+        job_type = runnable.type
+        try:
+            enqueued_ms, envelope = decode_payload(claimed.payload)
+            record = Record.decode(claimed.record)
+            if envelope.version > job_type.version:
+                reason = f"too new: payload version {envelope.version}, this worker has {job_type.version}"
+                return _unopened(claimed, Parked(reason))
+            payload = job_type.shape.decode(envelope.body)
+        except Unreadable as error:
+            return _unopened(claimed, Parked(str(error)))
+        except PayloadError as error:
+            return _unopened(claimed, Failed(f"payload: {error.problem}"))
+        policy = _own_policy(runnable.policy, envelope)
+        context = Context(
+            self._services,
+            ids.join(claimed.type, claimed.unique),
+            record.attempts + 1,
+            policy.max_retries + 1,
+            claimed.fence,
+            enqueued_ms,
+            clock.wall_ms() + policy.timeout_ms,
+            envelope.headers,
+            asyncio.get_running_loop() if policy.run_in == "thread" else None,
+        )
+        return Attempt(claimed, runnable, policy, envelope, record, context, payload, clock.monotonic())
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        """Invoke, conclude and record; nothing can end it without an outcome."""
+        raised: BaseException | None = None
+        result: Any = None
+        try:
+            result = await self._pools.of(attempt.policy.run_in).call(attempt)
+        except BaseException as error:  # noqa: BLE001 - SystemExit and a handler's own CancelledError are outcomes too
+            raised = error
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        self._busy[attempt.policy.run_in] -= 1
+        self._forget(attempt)
+        if attempt.ended == "lost":
+            return  # another worker has it by now: the store would refuse whatever we say
+        run_ms = round((clock.monotonic() - attempt.started) * 1000)
+        self._record(self._conclude(attempt, result, raised, run_ms), attempt)
+
+    def _forget(self, attempt: Attempt) -> None:
+        """Drop the attempt, but not a newer one of the same job, which may run here after this one was lost."""
+        name = field(attempt.claimed.type, attempt.claimed.unique)
+        if self.running.get(name) is attempt:
+            del self.running[name]
+
+    def _conclude(self, attempt: Attempt, result: Any, raised: BaseException | None, run_ms: int) -> Settled:
+        """Turn what happened into an outcome; what ended the attempt from outside stands over what it did later."""
+        match attempt.ended:
+            case "cancel":
+                return _settled(attempt, Cancelled(attempt.reason), run_ms)
+            case "interrupt":
+                return interrupted(attempt, run_ms)
+            case "timeout":
+                raised = TimeoutError(f"over its timeout of {attempt.policy.timeout_ms} ms")
+        if isinstance(raised, ChildDied):
+            return self._conclude_crash(attempt, raised, run_ms)
+        if raised is not None:
+            return self._conclude_error(attempt, raised, run_ms)
+        return _settled(attempt, _completed(result), run_ms)
+
+    def _conclude_error(self, attempt: Attempt, raised: BaseException, run_ms: int) -> Settled:
+        before, body = attempt.record, bytes(attempt.envelope.body)
+        outcome = decide(attempt.policy, before.attempts + 1, before.snoozes, raised, ids.roll())
+        match outcome:
+            case Snoozed():
+                return _settled(attempt, outcome, run_ms, attrs.evolve(before, snoozes=before.snoozes + 1))
+            case Cancelled(reason):
+                return _settled(attempt, Cancelled(scrub(reason, body)), run_ms)
+            case Failed(reason):
+                outcome = Failed(scrub(reason, body))
+        errors = (*before.errors, self._attempt_error(attempt, raised, run_ms))
+        return _settled(attempt, outcome, run_ms, attrs.evolve(before, attempts=before.attempts + 1, errors=errors))
+
+    def _conclude_crash(self, attempt: Attempt, died: ChildDied, run_ms: int) -> Settled:
+        before = attempt.record
+        errors = (*before.errors, self._attempt_error(attempt, died, run_ms))
+        record = attrs.evolve(before, crashes=before.crashes + 1, errors=errors)
+        return _settled(attempt, decide_crash(record.crashes), run_ms, record)
+
+    def _attempt_error(self, attempt: Attempt, raised: BaseException, run_ms: int) -> AttemptError:
+        if isinstance(raised, RemoteError):
+            described = raised.described
+        else:
+            described = describe(raised, bytes(attempt.envelope.body))
+        return AttemptError(attempt.record.attempts + 1, clock.wall_ms(), self._worker(), run_ms, *described)
+
+    def _record(self, settled: Settled, attempt: Attempt | None = None) -> None:
+        """Hand the outcome on; what an operator will want to know of is logged, without a payload."""
+        self._settle(settled)
+        outcome = settled.outcome
+        if isinstance(outcome, Failed | Parked):
+            job_id = ids.join(settled.type, settled.unique)
+            kind = type(outcome).__name__.lower()
+            _log.warning(f"job {kind}", job=job_id, reason=outcome.reason)
+        if self._observe is not None and attempt is not None:
+            name, reason = type(outcome).__name__.lower(), getattr(outcome, "reason", "")
+            self._observe(_event(attempt, _STATES[type(outcome)], name, settled.run_ms, reason))
+
+
+def interrupted(attempt: Attempt, run_ms: int, delay_ms: int = 0) -> Settled:
+    """Conclude an attempt that is given back at a shutdown: no attempt used."""
+    record = attrs.evolve(attempt.record, interrupts=attempt.record.interrupts + 1)
+    return _settled(attempt, Interrupted(delay_ms), run_ms, record)
+
+
+def _own_policy(policy: Policy, envelope: Envelope) -> Policy:
+    """Put the job's own timeout and retries into its type's policy; most jobs have neither."""
+    if envelope.timeout_ms is None and envelope.max_retries is None:
+        return policy
+    return attrs.evolve(
+        policy,
+        timeout_ms=policy.timeout_ms if envelope.timeout_ms is None else envelope.timeout_ms,
+        max_retries=policy.max_retries if envelope.max_retries is None else envelope.max_retries,
+    )
+
+
+def _completed(result: Any) -> Outcome:
+    if result is None:
+        return Completed()
+    try:
+        encoded = msgspec.json.encode(result)
+    except (TypeError, ValueError, RecursionError):
+        return Failed(f"result: {type(result).__name__} is not JSON; return plain values")
+    if len(encoded) > MAX_BYTES:
+        return Failed(
+            f"result: {len(encoded)} bytes are over the limit of {MAX_BYTES}; store it and return a reference"
+        )
+    return Completed(encoded)
+
+
+def _settled(attempt: Attempt, outcome: Outcome, run_ms: int, record: Record | None = None) -> Settled:
+    claimed = attempt.claimed
+    return Settled(
+        claimed.type,
+        claimed.unique,
+        claimed.fence,
+        claimed.due_ms,
+        outcome,
+        b"" if record is None else record.encode(),
+        max(0, claimed.started_ms - claimed.due_ms),
+        run_ms,
+        attempt.context.follow_ups,  # type: ignore[arg-type] # a worker's follow-ups are encoded jobs
+    )
+
+
+def _unopened(claimed: Claimed, outcome: Outcome) -> Settled:
+    return Settled(claimed.type, claimed.unique, claimed.fence, claimed.due_ms, outcome)
+
+
+def _event(attempt: Attempt, state: State, outcome: str, run_ms: int = 0, reason: str = "") -> Event:
+    context = attempt.context
+    return Event(
+        type=context.type, id=context.job_id, state=state, attempt=context.attempt, outcome=outcome, run_ms=run_ms,
+        reason=reason,
+    )  # fmt: skip

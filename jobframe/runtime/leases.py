@@ -1,0 +1,101 @@
+"""Keeps this worker's lease from a thread of its own, so that a busy event loop costs nobody their jobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from jobframe.core import clock
+from jobframe.core.errors import JobframeError
+from jobframe.store.leases import Renewed, renew
+from jobframe.store.store import BlockingStore
+
+__all__ = ["LeaseKeeper"]
+
+_RETRY_S = 0.5
+
+
+class LeaseKeeper:
+    """
+    Renews every third of the lease, and at once when asked.
+
+    Attributes:
+        renewed_at: Monotonic seconds of the last renewal that the store answered.
+
+    """
+
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        lease_ms: int,
+        *,
+        on_renewed: Callable[[Renewed], None],
+        on_gone: Callable[[str], None],
+    ) -> None:
+        """
+        Keep a lease of *lease_ms* milliseconds.
+
+        Args:
+            url: Where the server is; the thread has a connection of its own.
+            namespace: Which set of queues.
+            lease_ms: Length of the lease.
+            on_renewed: Told of each answer, in the thread.
+            on_gone: Told, in the thread, that this worker was given up for dead.
+
+        """
+        self.renewed_at = clock.monotonic()
+        self._open = lambda: BlockingStore(url, namespace, answer_s=lease_ms / 1000 / 3)
+        self._lease_ms = lease_ms
+        self._on_renewed = on_renewed
+        self._on_gone = on_gone
+        self._worker = ""
+        self._asked = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._keep, name="jobframe-lease", daemon=True)
+
+    def start(self, worker: str) -> None:
+        """Start to keep the lease that *worker* has just been given."""
+        self._worker = worker
+        self.renewed_at = clock.monotonic()
+        self._thread.start()
+
+    def take_over(self, worker: str) -> None:
+        """Keep the lease of *worker* from now on: the old name is gone."""
+        self._worker = worker
+        self.renewed_at = clock.monotonic()
+
+    def ask(self) -> None:
+        """Renew at once: the answer has news."""
+        self._asked.set()
+
+    def stop(self) -> None:
+        """Stop; the lease runs out unless the worker leaves."""
+        self._stopping = True
+        self._asked.set()
+        self._thread.join(timeout=2)
+
+    def _keep(self) -> None:
+        store: BlockingStore | None = None
+        while True:
+            wait_s = self._lease_ms / 1000 / 3
+            try:
+                store = store or self._open()
+                self._renew(store)
+            except JobframeError:  # the loop's own calls say so; this thread only tries on
+                wait_s = min(_RETRY_S, wait_s)
+            self._asked.wait(wait_s)
+            self._asked.clear()
+            if self._stopping:
+                break
+        if store is not None:
+            store.close()
+
+    def _renew(self, store: BlockingStore) -> None:
+        worker = self._worker
+        answer = renew(store, worker, self._lease_ms)
+        if answer is None:
+            self._on_gone(worker)
+            return
+        self.renewed_at = clock.monotonic()
+        self._on_renewed(answer)

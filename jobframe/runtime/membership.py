@@ -1,0 +1,205 @@
+"""One worker's place in the fleet: joining it, keeping the lease, hearing of cancels and new policies, leaving it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+
+import attrs
+import structlog
+
+from jobframe.core import clock, ids
+from jobframe.core.errors import JobframeError
+from jobframe.core.jobtype import JobType
+from jobframe.core.policy import Policy
+from jobframe.runtime.leases import LeaseKeeper
+from jobframe.runtime.patience import Patience
+from jobframe.runtime.running import Runnable
+from jobframe.store import leases, policies
+from jobframe.store.leases import Renewed
+from jobframe.store.listen import Listener
+from jobframe.store.store import Store
+
+__all__ = ["Listening", "Membership", "Plan"]
+
+_log = structlog.get_logger("jobframe.worker")
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    What a worker brings into the fleet.
+
+    Attributes:
+        types: The job types to run, with the policy that the configuration gives them.
+        apply: Whether to put those policies in force, or to follow what is.
+        edited_ms: When the configuration was last edited.
+        max_jobs: Jobs at once.
+        lease_ms: Length of the lease.
+        version: Version of jobframe, to be shown.
+
+    """
+
+    types: Mapping[str, tuple[JobType, Policy]]
+    apply: bool
+    edited_ms: int
+    max_jobs: int
+    lease_ms: int
+    version: str
+
+
+@attrs.frozen(kw_only=True)
+class Listening:
+    """
+    Whom the membership tells, always in the event loop.
+
+    Attributes:
+        joined: Under which name the worker is in the fleet now.
+        lost: It had been given up for dead: whatever it runs belongs to others.
+        renewed: Every answer to a renewal.
+
+    """
+
+    joined: Callable[[str], None]
+    lost: Callable[[], None]
+    renewed: Callable[[Renewed], None]
+
+
+class Membership:
+    """
+    A worker's place in the fleet.
+
+    Attributes:
+        worker: Its name; a new one when it had been given up for dead.
+        runnables: What it runs, under the policies in force.
+
+    """
+
+    def __init__(self, store: Store, plan: Plan, listening: Listening) -> None:
+        """Be a member of nothing yet."""
+        self.worker = ids.new_worker()
+        self.runnables: dict[str, Runnable] = {}
+        self._store = store
+        self._plan = plan
+        self._listening = listening
+        self._started_at = clock.wall_ms()
+        self._policy_version = -1
+        self._loop = asyncio.get_running_loop()
+        self._busy: asyncio.Task[None] | None = None
+        self._listener = Listener(store, store.keys.control_channel, self._hear)
+        self._lease = LeaseKeeper(
+            store.url,
+            store.keys.namespace,
+            plan.lease_ms,
+            on_renewed=lambda answer: self._in_loop(self._on_renewed, answer),
+            on_gone=lambda worker: self._in_loop(self._on_gone, worker),
+        )
+
+    async def join(self) -> None:
+        """
+        Announce the types, learn what is in force, and start to keep the lease.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+
+        """
+        await self._announce(apply=self._plan.apply)
+        self._lease.start(self.worker)
+        await self._listener.ready()
+        self._listening.joined(self.worker)
+
+    async def leave(self) -> int:
+        """
+        Give back whatever this worker still holds, and leave.
+
+        Returns:
+            How many jobs that were.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+
+        """
+        return await leases.leave(self._store, self.worker)
+
+    async def aclose(self) -> None:
+        """Stop keeping the lease and listening."""
+        if self._busy is not None:
+            self._busy.cancel()
+        self._lease.stop()
+        await self._listener.aclose()
+
+    def silent_s(self) -> float:
+        """Seconds since the store last renewed the lease."""
+        return clock.monotonic() - self._lease.renewed_at
+
+    async def _announce(self, *, apply: bool) -> None:
+        plan = self._plan
+        names = sorted(plan.types)
+        member = policies.Member(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            types=tuple(names),
+            kind=policies.fingerprint(names),
+            max_jobs=plan.max_jobs,
+            lease_ms=plan.lease_ms,
+            version=plan.version,
+        )
+        documents = [policies.document(*plan.types[name], self.worker) for name in names]
+        in_force = await policies.announce(
+            self._store, self.worker, member, documents, apply=apply, edited_ms=plan.edited_ms
+        )
+        self.runnables = {
+            name: Runnable(plan.types[name][0], document.policy, lane) for name, (lane, document) in in_force.items()
+        }
+
+    def _hear(self, message: str) -> None:
+        """Ask for news at once: a policy changed, or a job of this worker shall be cancelled."""
+        what, _, worker = message.partition("\t")
+        if what == "policy" or worker == self.worker:
+            self._lease.ask()
+
+    def _on_renewed(self, answer: Renewed) -> None:
+        if answer.policy != self._policy_version:
+            self._policy_version = answer.policy
+            self._do(self._refresh())
+        self._listening.renewed(answer)
+
+    def _on_gone(self, worker: str) -> None:
+        if worker == self.worker:
+            _log.warning("given up for dead: joining the fleet anew", worker=worker)
+            self.worker = ids.new_worker()
+            self._listening.lost()
+            self._do(self._rejoin())
+
+    async def _refresh(self) -> None:
+        patience = Patience("policies")
+        while True:
+            try:
+                await self._announce(apply=False)
+            except JobframeError as error:
+                await patience.wait(error)
+            else:
+                self._listening.joined(self.worker)
+                return
+
+    async def _rejoin(self) -> None:
+        await self._refresh()
+        self._lease.take_over(self.worker)
+
+    def _do(self, work: Coroutine[None, None, None]) -> None:
+        """Carry out *work*, after what is being done."""
+        before = self._busy
+
+        async def one_after_the_other() -> None:
+            if before is not None and not before.done():
+                await asyncio.wait([before])
+            await work
+
+        self._busy = self._loop.create_task(one_after_the_other())
+
+    def _in_loop(self, call: Callable[..., None], *args: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *args)

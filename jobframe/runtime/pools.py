@@ -1,0 +1,120 @@
+"""Where handlers run: in the loop, in a bounded pool of threads, in killable child processes."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import attrs
+from pebble import ProcessExpired
+
+from jobframe.runtime.children import Children
+from jobframe.runtime.running import Attempt
+
+__all__ = ["ChildDied", "LoopPool", "Pool", "Pools", "ProcessPool", "ThreadPool"]
+
+
+class ChildDied(Exception):
+    """The child process that ran the handler died under it."""
+
+
+class Pool(Protocol):
+    """
+    A place for handlers.
+
+    Attributes:
+        size: Handlers at once; None leaves it to ``max_jobs``.
+
+    """
+
+    size: int | None
+
+    async def call(self, attempt: Attempt) -> Any:
+        """Run the attempt's handler here and return its result; raises what it raises."""
+
+
+class LoopPool:
+    """Handlers in the event loop itself."""
+
+    size: int | None = None
+
+    async def call(self, attempt: Attempt) -> Any:
+        """Await the handler."""
+        return await attempt.runnable.type.run(attempt.context, attempt.payload)
+
+
+class ThreadPool:
+    """Plain handlers in threads. A thread cannot be stopped: its slot is free when the handler has really ended."""
+
+    def __init__(self, size: int) -> None:
+        """Allow *size* threads."""
+        self.size: int | None = size
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix="jobframe-handler")
+
+    async def call(self, attempt: Attempt) -> Any:
+        """Run the handler in a thread and wait until it has ended."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, attempt.runnable.type.run, attempt.context, attempt.payload
+        )
+
+    def close(self) -> None:
+        """Start nothing more; running threads are left to themselves."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class ProcessPool:
+    """Handlers in child processes, which a timeout or a cancel kills."""
+
+    def __init__(self, children: Children) -> None:
+        """Use *children*, started when the first handler comes."""
+        self.size: int | None = children.size
+        self._children = children
+
+    async def call(self, attempt: Attempt) -> Any:
+        """
+        Run the handler in a child and take over the follow-ups it made.
+
+        Raises:
+            ChildDied: The child died under it.
+
+        """
+        try:
+            future = self._children.schedule(attempt)
+            attempt.stop = future.cancel  # kills the child
+            answer = await asyncio.wrap_future(future)
+        except ProcessExpired as error:
+            msg = f"its child process ended with exit code {error.exitcode}"
+            raise ChildDied(msg) from None
+        return answer.take(attempt.context)
+
+    def close(self) -> None:
+        """Kill the children."""
+        self._children.close()
+
+
+@attrs.frozen
+class Pools:
+    """
+    All three.
+
+    Attributes:
+        loop: For ``run_in = "loop"``.
+        thread: For ``run_in = "thread"``.
+        process: For ``run_in = "process"``.
+
+    """
+
+    loop: LoopPool
+    thread: ThreadPool
+    process: ProcessPool
+
+    def of(self, run_in: str) -> Pool:
+        """Return the pool of that name."""
+        pool: Pool = getattr(self, run_in)
+        return pool
+
+    def close(self) -> None:
+        """Start nothing more; children are killed, threads left to themselves."""
+        self.thread.close()
+        self.process.close()

@@ -1,0 +1,99 @@
+"""The small values that the steps of an attempt hand on: what can be run here, and what is running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Literal
+
+import attrs
+
+from jobframe.core.context import Context
+from jobframe.core.jobtype import JobType
+from jobframe.core.policy import Policy
+from jobframe.store.claim import Claimed
+from jobframe.store.codec import Envelope, Record
+
+__all__ = ["Attempt", "Ended", "Runnable"]
+
+Ended = Literal["timeout", "cancel", "interrupt", "lost"]
+"""Why an attempt was ended from outside; the first reason stands."""
+
+
+@attrs.frozen
+class Runnable:
+    """
+    A job type that this worker runs, under the policy in force.
+
+    Attributes:
+        type: The job type.
+        policy: Its policy in force.
+        lane: Where its jobs are claimed from.
+
+    """
+
+    type: JobType
+    policy: Policy
+    lane: str
+
+
+class Attempt:
+    """
+    One attempt under way: what was claimed, what was opened from it, and how it may have been ended from outside.
+
+    Attributes:
+        claimed: The job as the store answered it.
+        runnable: Its type and policy.
+        policy: The policy with the job's own timeout and retries in it.
+        envelope: What travels with the job.
+        record: What happened to it before.
+        context: What the handler is given.
+        payload: The decoded payload.
+        started: Monotonic seconds when it was opened.
+        ended: Why it was ended from outside, None while it was not.
+        reason: The canceller's reason.
+        stop: Ends the handler where that can be done: cancels its task, kills its child; does nothing for a thread.
+        timer: Calls for its timeout.
+
+    """
+
+    __slots__ = (
+        "claimed", "context", "ended", "envelope", "payload", "policy", "reason", "record", "runnable", "started",
+        "stop", "timer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        claimed: Claimed,
+        runnable: Runnable,
+        policy: Policy,
+        envelope: Envelope,
+        record: Record,
+        context: Context,
+        payload: Any,
+        started: float,
+    ) -> None:
+        """Hold what was opened."""
+        self.claimed = claimed
+        self.runnable = runnable
+        self.policy = policy
+        self.envelope = envelope
+        self.record = record
+        self.context = context
+        self.payload = payload
+        self.started = started
+        self.ended: Ended | None = None
+        self.reason = ""
+        self.stop: Callable[[], object] = _cannot_stop
+        self.timer: asyncio.TimerHandle | None = None
+
+    def end(self, why: Ended, reason: str = "") -> None:
+        """End it from outside, unless something else ended it before."""
+        if self.ended is None:
+            self.ended = why
+            self.reason = reason
+            self.stop()
+
+
+def _cannot_stop() -> None:
+    """Do nothing: a thread runs on until its handler returns."""

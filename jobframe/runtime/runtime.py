@@ -1,0 +1,254 @@
+"""One worker process: joins the fleet, claims, runs, settles, and leaves without losing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+
+import attrs
+import structlog
+
+from jobframe.client.jobs import Jobs
+from jobframe.core import clock
+from jobframe.core.context import App, FollowUp
+from jobframe.core.errors import JobframeError
+from jobframe.core.event import Event
+from jobframe.core.job import NewJob
+from jobframe.core.outcome import Interrupted
+from jobframe.runtime.children import Children
+from jobframe.runtime.claimer import Claimer, Room
+from jobframe.runtime.execution import Execution
+from jobframe.runtime.membership import Listening, Membership, Plan
+from jobframe.runtime.pools import LoopPool, Pools, ProcessPool, ThreadPool
+from jobframe.runtime.settler import Settler
+from jobframe.runtime.sweeper import Sweeper
+from jobframe.runtime.waker import Waker
+from jobframe.store import leases
+from jobframe.store.claim import Claim
+from jobframe.store.leases import Renewed
+from jobframe.store.settle import Settled
+from jobframe.store.store import Store
+
+__all__ = ["Observers", "Parts", "Runtime"]
+
+_log = structlog.get_logger("jobframe.worker")
+_THREAD_HEAD_START_MS = 1_000  # a thread's job given back is not started elsewhere before this process has ended
+_LAST_WORDS_S = 3.0
+
+
+class Observers(Protocol):
+    """The plugins' hooks that the runtime calls; none of them can fail a job."""
+
+    @property
+    def observed(self) -> bool:
+        """Whether anybody listens to events."""
+
+    def observe(self, event: Event) -> None:
+        """Tell an event."""
+
+    def lifespans(self, app: App) -> list[Any]:
+        """Make the lifespans of every plugin."""
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """
+    What a runtime is made of; the composition root fills it in.
+
+    Attributes:
+        url: Where the server is.
+        namespace: Which set of queues.
+        plan: What this worker brings into the fleet.
+        settings: Plugins' settings by class.
+        observers: The plugins' hooks.
+        threads: Threads for plain handlers.
+        children: The pool of child processes.
+        burst: Whether to end when nothing is left to do.
+
+    """
+
+    url: str
+    namespace: str
+    plan: Plan
+    settings: Mapping[type, Any]
+    observers: Observers
+    threads: int
+    children: Children
+    burst: bool = False
+
+
+class Runtime:
+    """
+    A worker.
+
+    Attributes:
+        store: The store.
+        jobs: The client that handlers use.
+        app: The handlers' resources.
+        membership: Its place in the fleet.
+        execution: What it runs.
+
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        """Put the parts together, in a running loop; nothing is connected yet."""
+        self.store = Store(parts.url, parts.namespace)
+        self.jobs = Jobs(self.store)
+        self.app = App()
+        for cls, value in parts.settings.items():
+            self.app.provide(value, cls)
+        self._parts = parts
+        self._lifespans = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._insisted = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._strangers: Mapping[str, int] = {}
+        self._pools = Pools(LoopPool(), ThreadPool(parts.threads), ProcessPool(parts.children))
+        self._settler = Settler(self.store, lambda: self.membership.worker, self._on_settled)
+        observe = parts.observers.observe if parts.observers.observed else None
+        self.execution = Execution(self, self._pools, self._settler.add, observe, lambda: self.membership.worker)
+        self._room = Room(parts.plan.max_jobs, self._taken, self.execution.free_in)
+        self._waker = Waker(self.store, self._lanes_with_room, self._look)
+        self._claimer = Claimer(
+            self.store, self._room, lambda: self.membership.runnables, take=self._take, want_wake=self._waker.want
+        )
+        self._sweeper = Sweeper(self.store, parts.plan.lease_ms)
+        listening = Listening(joined=self._claimer.resume, lost=self.execution.lose, renewed=self._on_renewed)
+        self.membership = Membership(self.store, parts.plan, listening)
+
+    @property
+    def worker_id(self) -> str:
+        """Its name in the fleet."""
+        return self.membership.worker
+
+    async def prepare(self, job: NewJob) -> FollowUp:
+        """Check and encode a follow-up of a handler."""
+        return await self.jobs.encode(job)
+
+    async def start(self) -> None:
+        """
+        Open the plugins' resources, join the fleet and start to work.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+
+        """
+        for lifespan in self._parts.observers.lifespans(self.app):
+            await self._lifespans.enter_async_context(lifespan)
+        await self.membership.join()
+        self._tasks = [asyncio.create_task(each.run()) for each in (self._claimer, self._waker, self._sweeper)]
+        _log.info("worker started", worker=self.worker_id, types=len(self.membership.runnables))
+
+    async def run(self) -> None:
+        """Work until drained; in burst mode until nothing is due, running or unsettled."""
+        ends: list[asyncio.Task[Any]] = [asyncio.create_task(self._stopped.wait())]
+        if self._parts.burst:
+            ends.append(asyncio.create_task(self._finish_burst()))
+        await asyncio.wait([*ends, *self._tasks[1:]], return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()  # one of our own loops ended by an error: end the worker with it
+
+    async def drain(self, grace_ms: int) -> None:
+        """
+        Claim no more, let jobs end for *grace_ms* milliseconds, give the rest back, and leave the fleet.
+
+        No attempt is used by what is given back.
+        """
+        self._stopping = True
+        self._claimer.stop()
+        deadline = clock.monotonic() + grace_ms / 1000
+        insisted = asyncio.create_task(self._insisted.wait())
+        while self.execution.tasks and not insisted.done() and (left_s := deadline - clock.monotonic()) > 0:
+            tasks = {*self.execution.tasks, insisted}
+            await asyncio.wait(tasks, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        insisted.cancel()
+        given_back = len(self.execution.running)
+        await self._give_back_rest()
+        _log.info("worker stopped", worker=self.worker_id, given_back=given_back)
+
+    async def give_back(self) -> None:
+        """Wait for nothing more: the `drain` under way gives everything back at once."""
+        self._insisted.set()
+
+    async def _give_back_rest(self) -> None:
+        self.execution.give_back(_THREAD_HEAD_START_MS)
+        loose = [task for task in self.execution.tasks if not task.done()]
+        if self.execution.running and loose:
+            await asyncio.wait(loose, timeout=min(1.0, _LAST_WORDS_S))
+        for words in (self._settler.flush(), self.membership.leave()):
+            with contextlib.suppress(JobframeError, TimeoutError):
+                await asyncio.wait_for(asyncio.shield(words), _LAST_WORDS_S)
+        await self._close()
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        await self.membership.aclose()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._waker.aclose(self._all_lanes()), _LAST_WORDS_S)
+        self._pools.close()
+        await self._lifespans.aclose()
+        await self.jobs.aclose()
+        await self.store.aclose()
+        self._stopped.set()
+
+    async def _finish_burst(self) -> None:
+        while True:
+            await self._claimer.idle.wait()
+            await self._settler.flush()
+            if not self._taken():
+                return
+            self._claimer.idle.clear()
+            await asyncio.wait({*self.execution.tasks}, return_when=asyncio.FIRST_COMPLETED)
+            self._claimer.look()
+
+    def _taken(self) -> int:
+        return len(self.execution.tasks) + self._settler.unsettled
+
+    def _all_lanes(self) -> list[str]:
+        return sorted({each.lane for each in self.membership.runnables.values()})
+
+    def _lanes_with_room(self) -> list[str]:
+        return [] if self._stopping else list(self._room.lanes(self.membership.runnables))
+
+    def _look(self) -> None:
+        self._claimer.look()
+
+    def _take(self, claim: Claim) -> None:
+        if self._stopping:
+            return  # came too late: leaving gives it back
+        for claimed in claim.jobs:
+            self.execution.start(claimed, self.membership.runnables[claimed.type])
+
+    def _on_settled(self, recorded: list[Settled]) -> None:
+        self._claimer.freed(len(recorded))
+
+    def _on_renewed(self, answer: Renewed) -> None:
+        (self._sweeper.ask if answer.sweep else self._sweeper.tick)()
+        for name, (fence, reason) in answer.cancels.items():
+            attempt = self.execution.running.get(name)
+            if attempt is not None and attempt.claimed.fence == fence:
+                attempt.end("cancel", reason)
+        if answer.held > self._taken():
+            asyncio.create_task(self._give_back_strangers())  # noqa: RUF006 - short, and the next renewal tries again
+        else:
+            self._strangers = {}
+
+    async def _give_back_strangers(self) -> None:
+        """Give back jobs that the store thinks are held here and that nobody here knows, once seen twice in a row."""
+        with contextlib.suppress(JobframeError):
+            held = await leases.held(self.store, self.worker_id)
+            strangers = {name: fence for name, fence in held.items() if name not in self.execution.running}
+            for name in strangers.keys() & self._strangers.keys():
+                if strangers[name] == self._strangers[name]:
+                    type_name, _, unique = name.partition("\t")
+                    self._settler.add(Settled(type_name, unique, strangers[name], 0, Interrupted()))
+            self._strangers = strangers

@@ -1,0 +1,100 @@
+"""Records outcomes: they gather while the call before is in flight, then go in one call, sent until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from jobframe.core import ids
+from jobframe.core.errors import JobframeError
+from jobframe.runtime.patience import Patience
+from jobframe.store.enqueue import MAX_BATCH_BYTES, MAX_BATCH_JOBS
+from jobframe.store.settle import Settled, settle
+from jobframe.store.store import Store
+
+__all__ = ["Settler"]
+
+_log = structlog.get_logger("jobframe.worker")
+
+
+class Settler:
+    """
+    The one writer of outcomes of this process.
+
+    Attributes:
+        unsettled: Outcomes not yet answered for.
+        settled: Outcomes answered for since the start.
+
+    """
+
+    def __init__(self, store: Store, worker: Callable[[], str], on_settled: Callable[[list[Settled]], None]) -> None:
+        """
+        Write to *store*.
+
+        Args:
+            store: The store.
+            worker: Names this worker, which may change when it had been given up for dead.
+            on_settled: Told what was recorded, after each call; their slots are free.
+
+        """
+        self.unsettled = 0
+        self.settled = 0
+        self._store = store
+        self._worker = worker
+        self._on_settled = on_settled
+        self._number = 0
+        self._pending: deque[Settled] = deque()
+        self._sender: asyncio.Task[None] | None = None
+
+    def add(self, outcome: Settled) -> None:
+        """Take an outcome; it is written soon."""
+        self._pending.append(outcome)
+        self.unsettled += 1
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.get_running_loop().create_task(self._send_pending())
+
+    async def flush(self) -> None:
+        """Wait until everything taken so far is written."""
+        while self._sender is not None and not self._sender.done():
+            await asyncio.wait([self._sender])
+
+    async def _send_pending(self) -> None:
+        while self._pending:
+            batch = self._next_batch()
+            self._number += 1
+            recorded = await self._send(batch, self._worker(), self._number)
+            self.unsettled -= len(batch)
+            self.settled += len(batch)
+            self._on_settled(recorded)
+
+    def _next_batch(self) -> list[Settled]:
+        batch: list[Settled] = []
+        size = 0
+        while self._pending and len(batch) < MAX_BATCH_JOBS:
+            size += _size(self._pending[0])
+            if batch and size > MAX_BATCH_BYTES:
+                break
+            batch.append(self._pending.popleft())
+        return batch
+
+    async def _send(self, batch: list[Settled], worker: str, number: int) -> list[Settled]:
+        patience = Patience("settle")
+        while True:
+            try:
+                answers = await settle(self._store, worker, number, batch)
+            except JobframeError as error:
+                await patience.wait(error)
+                continue
+            patience.done()
+            fenced = [each for each, recorded in answers if not recorded]
+            for each in fenced:
+                _log.warning("outcome refused: another run owns the job", job=ids.join(each.type, each.unique))
+            return [each for each, recorded in answers if recorded]
+
+
+def _size(each: Settled) -> int:
+    result = getattr(each.outcome, "result", b"")
+    return len(result) + len(each.record) + sum(job.size for job in each.follow_ups)
