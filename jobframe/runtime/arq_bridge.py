@@ -1,0 +1,185 @@
+"""
+The bridge to producers with plain arq: takes their jobs over, and answers in the keys where arq's own `Job` looks.
+
+It hands each job over to our queues and does not wait for it. A crash in between repeats harmlessly: a job is enqueued
+under its own id, and what lies on arq's queue marked as handed over is the list of answers still owed, which every
+bridge of the fleet works off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import structlog
+
+from jobframe.core import ids
+from jobframe.core.errors import JobNotFound, StoreFull, StoreUnavailable
+from jobframe.core.job import State
+from jobframe.core.outcome import Completed, Outcome
+from jobframe.runtime.arq_intake import HEADER, Ready, prepare, read_all
+from jobframe.runtime.arq_job import UNREADABLE, arq_id, parked_unique
+from jobframe.store import bridge, operate, policies
+from jobframe.store.bridge import Due, Handed, Look, Report
+from jobframe.store.enqueue import MAX_BATCH_JOBS, Stale, batches, enqueue
+from jobframe.store.store import Store
+
+__all__ = ["HEADER", "Bridge"]
+
+_PERIOD_MS = 500
+_LONGEST_PAUSE_S = 5.0
+_LAST_WORDS_S = 1.0
+_MARK_OUTLIVES_MS = 10_000
+_ABORTED = "aborted by its producer"
+
+log = structlog.get_logger("jobframe.arq")
+
+
+class Bridge:
+    """One worker's part of the bridge; the parts of a fleet take turns."""
+
+    def __init__(self, store: Store, queue: str, worker: str) -> None:
+        """
+        Bridge arq's *queue* to *store* from `start` on.
+
+        Args:
+            store: The store; not on a cluster, where arq's keys lie in other slots.
+            queue: arq's queue.
+            worker: Name of the worker.
+
+        """
+        self._store = store
+        self._queue = queue
+        self._worker = worker
+        self._client = ids.new_client()
+        self._calls = 0
+        self._rank = 0
+        self._known: dict[str, policies.InForce | None] = {}
+        self._looking = asyncio.Lock()
+        self._stopping = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self._untold: list[Report] = []
+        self._telling: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look at arq's queue from now on, twice a second in all over the fleet."""
+        self._running = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Stop looking, and tell what is still to be told; the store stays open."""
+        self._stopping.set()
+        tasks = [task for task in (self._running, self._telling) if task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_LAST_WORDS_S)
+            for task in late:
+                task.cancel()  # a call to a server that is away; its connection is dropped with the store
+        with contextlib.suppress(StoreUnavailable, TimeoutError):
+            await asyncio.wait_for(bridge.leave(self._store, self._worker), _LAST_WORDS_S)
+
+    def started(self, queue: str, type: str, unique: str, timeout_ms: int) -> None:
+        """Have the producer told that its job runs; *queue* is the value of the job's header `HEADER`."""
+        self._tell(Report("started", queue, arq_id(unique), type, unique, text=timeout_ms + _MARK_OUTLIVES_MS))
+
+    def ended(self, queue: str, type: str, unique: str, outcome: Outcome) -> None:
+        """Have the producer told how an attempt ended that the store has recorded, unless another attempt follows."""
+        result = outcome.result if isinstance(outcome, Completed) else b""
+        self._tell(Report("stopped", queue, arq_id(unique), type, unique, data=result))
+
+    async def look(self) -> Look:
+        """
+        Look once at arq's queue, hand over what is due, answer what is owed.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+            StoreFull: Its memory is full: what could not be handed over stays with arq.
+
+        """
+        async with self._looking:
+            found = await bridge.look(self._store, self._queue, self._worker, _PERIOD_MS, self._rank)
+            self._rank = found.next_rank
+            await self._answer(found.ended, found.aborted)
+            await self._hand_over(found.due, found.now_ms)
+            return found
+
+    async def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                pause_s = _until_turn_s(await self.look())
+                failures = 0
+            except (StoreUnavailable, StoreFull) as error:
+                if failures == 0:
+                    log.warning("the bridge to arq has to wait", reason=str(error))
+                failures += 1
+                pause_s = min(_LONGEST_PAUSE_S, _PERIOD_MS / 1000 * 2**failures) * ids.roll()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
+
+    async def _answer(self, ended: Iterable[Handed], aborted: Iterable[Handed]) -> None:
+        reports = [Report("stopped", self._queue, each.id, each.type, each.unique) for each in ended]
+        reports += [report for each in aborted if (report := await self._cancel(each))]
+        await bridge.report(self._store, reports)
+
+    async def _cancel(self, job: Handed) -> Report | None:
+        """Cancel a job whose producer aborted it; None while it still runs."""
+        if not job.type:
+            return Report("cancelled", self._queue, job.id, UNREADABLE, parked_unique(job.id))
+        try:
+            state = await operate.cancel(self._store, ids.join(job.type, job.unique), _ABORTED)
+        except JobNotFound:
+            return Report("cancelled", self._queue, job.id, job.type, job.unique)
+        return None if state is State.ACTIVE else Report("stopped", self._queue, job.id, job.type, job.unique)
+
+    async def _hand_over(self, due: Sequence[Due], now_ms: int) -> None:
+        readable, answers = read_all(self._queue, due)
+        await self._learn({each.job.f for each in readable})
+        intake = prepare(self._queue, readable, self._known, now_ms)
+        answers += intake.answers
+        for each in answers:
+            if each.word in ("parked", "refused"):
+                log.warning("a job from arq cannot run", job=ids.join(each.type, each.unique), reason=each.text)
+        await bridge.report(self._store, answers)
+        await bridge.mark(self._store, self._queue, [(each.due, each.job.et, "", "") for each in intake.postponed])
+        for postponed in intake.postponed:
+            self._known.pop(postponed.job.f, None)  # it may be announced at any time
+        await self._enqueue(intake.ready)
+
+    async def _learn(self, types: set[str]) -> None:
+        new = types - self._known.keys()
+        if new:
+            self._known |= dict.fromkeys(new) | dict(await policies.read(self._store, new))
+
+    async def _enqueue(self, jobs: Sequence[Ready]) -> None:
+        """Enqueue *jobs* and mark them as handed over; what a newer policy refuses is due again at the next look."""
+        rest = iter(jobs)
+        for batch in batches([each.encoded for each in jobs]):
+            members = list(islice(rest, len(batch)))
+            self._calls += 1
+            answer = await enqueue(self._store, self._client, self._calls, batch)
+            if isinstance(answer, Stale):
+                self._known[answer.type] = policies.decode(answer.document) if answer.document else None
+                continue
+            done = [(each.due, each.made_ms, each.encoded.type, each.encoded.unique) for each in members]
+            await bridge.mark(self._store, self._queue, done)
+
+    def _tell(self, report: Report) -> None:
+        self._untold.append(report)
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        while self._untold:
+            batch, self._untold = self._untold[:MAX_BATCH_JOBS], self._untold[MAX_BATCH_JOBS:]
+            with contextlib.suppress(StoreUnavailable):  # a look finds what stays untold
+                await bridge.report(self._store, batch)
+
+
+def _until_turn_s(found: Look) -> float:
+    """Seconds until this bridge's turn: the fleet's turns are spread evenly over the server's clock."""
+    if len(found.due) >= bridge.MOST_JOBS:
+        return 0.0
+    cycle_ms = _PERIOD_MS * found.bridges
+    wait_ms = (found.place * _PERIOD_MS - found.now_ms) % cycle_ms
+    return (wait_ms if wait_ms > _PERIOD_MS / 10 else wait_ms + cycle_ms) / 1000

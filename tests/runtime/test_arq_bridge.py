@@ -1,0 +1,531 @@
+"""The bridge against a real server and arq's real client; a stand-in worker claims and settles."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import pickle
+
+import attrs
+import pytest
+from arq.connections import ArqRedis
+from arq.jobs import Job, JobStatus
+
+import jobframe
+from jobframe.core import clock
+from jobframe.core.job import State
+from jobframe.core.jobtype import JobType
+from jobframe.core.outcome import Cancelled, Completed, Failed, Retried
+from jobframe.core.policy import Policy
+from jobframe.runtime.arq_bridge import HEADER, Bridge, _until_turn_s
+from jobframe.runtime.arq_codec import arq_dumps, arq_loads
+from jobframe.store import inspect, policies
+from jobframe.store.bridge import MOST_JOBS
+from jobframe.store.claim import claim
+from jobframe.store.codec import decode_payload
+from jobframe.store.settle import Settled, settle
+from jobframe.store.store import Store
+
+QUEUE = "arq:queue"
+PATIENCE_S = 20
+
+
+@attrs.frozen
+class Document:
+    document_id: str
+    note: str = ""
+    size: int = 0
+
+
+@attrs.frozen
+class Secret:
+    document_id: str
+    token: str = jobframe.restricted(default="")
+
+
+async def reembed(ctx, payload: Document): ...
+
+
+async def seal(ctx, payload: Secret): ...
+
+
+REEMBED = JobType("reembed.document", 3, reembed, {})
+SEAL = JobType("secret.seal", 1, seal, {})
+
+
+class Worker:
+    """Claims and settles for the test, as the runtime would, with a bridge beside it."""
+
+    def __init__(self, store, name="w1"):
+        self.store, self.name = store, name
+        self.bridge = Bridge(store, QUEUE, name)
+        self.numbers = itertools.count(1)
+        self.lanes = []
+
+    async def announce(self, *job_types):
+        member = policies.Member(
+            host="h", pid=1, started_at=0, types=tuple(t.name for t in job_types), kind=self.name, max_jobs=9,
+            lease_ms=600_000, version="0",
+        )  # fmt: skip
+        documents = [policies.document(each, Policy(keep_result_ms=60_000), self.name) for each in job_types]
+        answer = await policies.announce(self.store, self.name, member, documents, apply=True, edited_ms=0)
+        self.lanes = sorted({lane for lane, _ in answer.values()})
+        return self
+
+    async def claim(self):
+        room = [(lane, 100) for lane in self.lanes]
+        return (await claim(self.store, self.name, next(self.numbers), 100, 8, room)).jobs
+
+    async def settle(self, claimed, outcome, record=b""):
+        settled = Settled(claimed.type, claimed.unique, claimed.fence, claimed.due_ms, outcome, record)
+        ((_, recorded),) = await settle(self.store, self.name, next(self.numbers), [settled])
+        assert recorded
+
+    async def end(self, claimed, outcome, record=b""):
+        await self.settle(claimed, outcome, record)
+        self.bridge.ended(QUEUE, claimed.type, claimed.unique, outcome)
+        await self.told()
+
+    async def told(self):
+        await self.bridge._telling
+
+
+def a_little_ahead():
+    """Say a server's time at which what arq's client enqueued just now, with its rounded clock, is surely due."""
+    return str(clock.wall_ms() + 5)
+
+
+@pytest.fixture
+async def store(any_url, namespace):
+    store = Store(any_url, namespace, clock=a_little_ahead)
+    yield store
+    await store.aclose()
+
+
+@pytest.fixture
+async def arq(any_url):
+    client = ArqRedis(
+        unix_socket_path=any_url.removeprefix("unix://"), job_serializer=arq_dumps, job_deserializer=arq_loads
+    )
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def worker(store):
+    worker = await Worker(store).announce(REEMBED, SEAL)
+    yield worker
+    await worker.bridge.aclose()
+
+
+def body_of(claimed):
+    return json.loads(bytes(decode_payload(claimed.payload)[1].body))
+
+
+async def abort_arrived(arq, job):
+    async with asyncio.timeout(PATIENCE_S):
+        while await arq.zscore("arq:abort", job.job_id) is None:
+            pass
+
+
+async def claim_all(worker):
+    taken = []
+    while claimed := await worker.claim():
+        taken += claimed
+    return taken
+
+
+async def arq_keys(arq):
+    return sorted(key.decode() for key in await arq.keys("arq:*"))
+
+
+async def test_a_job_reaches_our_queue_with_its_id_its_fields_and_its_mark(arq, worker):
+    job = await arq.enqueue_job("reembed.document", "42", size=7, note="é", _job_id="mine")
+
+    await worker.bridge.look()
+    (claimed,) = await worker.claim()
+    _, envelope = decode_payload(claimed.payload)
+
+    assert job.job_id == claimed.unique == "mine"
+    assert claimed.type == "reembed.document"
+    assert body_of(claimed) == {"document_id": "42", "size": 7, "note": "é"}
+    assert envelope.headers == {HEADER: QUEUE}
+    assert envelope.version == REEMBED.version
+
+
+async def test_a_producer_with_plain_json_is_understood(any_url, worker):
+    plain = ArqRedis(
+        unix_socket_path=any_url.removeprefix("unix://"),
+        job_serializer=lambda value: json.dumps(value).encode(),
+        job_deserializer=json.loads,
+    )
+    job = await plain.enqueue_job("reembed.document", document_id="42")
+    await worker.bridge.look()
+    (claimed,) = await worker.claim()
+    await worker.end(claimed, Completed(b'{"chunks":3}'))
+
+    assert await job.result(timeout=PATIENCE_S) == {"chunks": 3}
+    await plain.aclose()
+
+
+async def test_status_follows_the_job_and_the_result_arrives(arq, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="secret-42")
+    seen = [await job.status()]
+    await worker.bridge.look()
+    seen.append(await job.status())
+    (claimed,) = await worker.claim()
+    worker.bridge.started(QUEUE, claimed.type, claimed.unique, 60_000)
+    await worker.told()
+    seen.append(await job.status())
+    await worker.end(claimed, Completed(b'{"chunks":3}'))
+    seen.append(await job.status())
+    info = await job.result_info()
+
+    assert seen == [JobStatus.queued, JobStatus.queued, JobStatus.in_progress, JobStatus.complete]
+    assert await job.result(timeout=PATIENCE_S) == {"chunks": 3}
+    assert (info.function, info.args, info.kwargs, info.job_try) == ("reembed.document", [], {}, 1)
+    assert (info.success, info.queue_name, info.job_id) == (True, QUEUE, job.job_id)
+    assert info.enqueue_time <= info.start_time <= info.finish_time
+    assert await arq_keys(arq) == [f"arq:result:{job.job_id}"]
+    assert b"secret-42" not in await arq.get(f"arq:result:{job.job_id}")
+
+
+async def test_a_result_outlives_the_time_in_which_its_id_is_refused(arq, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42")
+    await worker.bridge.look()
+    await worker.end((await worker.claim())[0], Completed())
+
+    assert 590_000 < await arq.pttl(f"arq:result:{job.job_id}") <= 600_000
+    assert await arq.enqueue_job("reembed.document", document_id="42", _job_id=job.job_id) is None
+
+
+async def test_an_attempt_that_is_followed_by_another_leaves_the_job_queued(arq, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42")
+    await worker.bridge.look()
+    (claimed,) = await worker.claim()
+    worker.bridge.started(QUEUE, claimed.type, claimed.unique, 60_000)
+    await worker.end(claimed, Retried(0), record=b"1,0,0,0|[]")
+
+    assert await job.status() == JobStatus.queued
+
+    (claimed,) = await worker.claim()
+    await worker.end(claimed, Completed(b"1"))
+
+    assert (await job.result_info()).job_try == 2
+
+
+async def test_a_failed_job_raises_job_failed_with_its_reason(arq, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42", _job_id="x")
+    await worker.bridge.look()
+    await worker.end((await worker.claim())[0], Failed('exhausted: "4" of 4\nattempts/failed'), record=b"4,0,0,0|[]")
+
+    with pytest.raises(jobframe.JobFailed) as caught:
+        await job.result(timeout=PATIENCE_S)
+
+    assert (caught.value.id, caught.value.reason) == ("reembed.document:x", 'exhausted: "4" of 4\nattempts/failed')
+    assert (await job.result_info()).job_try == 4
+
+
+async def test_a_cancelled_job_raises_cancelled_error(arq, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42")
+    await worker.bridge.look()
+    await worker.end((await worker.claim())[0], Cancelled("by an operator"))
+
+    with pytest.raises(asyncio.CancelledError, match="by an operator"):
+        await job.result(timeout=PATIENCE_S)
+
+
+async def test_a_deferred_job_stays_with_arq_until_it_is_due(arq, worker):
+    later = await arq.enqueue_job("reembed.document", document_id="1", _defer_by=3600)
+    soon = await arq.enqueue_job("reembed.document", document_id="2", _defer_by=0.05)
+    await worker.bridge.look()
+    status = [await later.status(), await soon.status()]
+    await asyncio.sleep(0.06)
+    await worker.bridge.look()
+
+    assert status == [JobStatus.deferred, JobStatus.deferred]
+    assert [each.unique for each in await worker.claim()] == [soon.job_id]
+    assert await later.status() == JobStatus.deferred
+
+
+async def test_the_same_bytes_handed_over_twice_make_one_job(arq, store, worker):
+    await arq.enqueue_job("reembed.document", document_id="42", _job_id="x")
+    before = await arq.zscore(QUEUE, "x")
+    await worker.bridge.look()
+    await arq.zadd(QUEUE, {"x": before})  # as if the bridge had died before it could mark the job
+    await worker.bridge.look()
+
+    assert len(await worker.claim()) == 1
+    assert await arq.zscore(QUEUE, "x") < 0
+
+
+async def test_an_answer_that_its_worker_could_not_give_is_given_by_any_bridge(arq, store, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42")
+    await worker.bridge.look()
+    (claimed,) = await worker.claim()
+    await worker.settle(claimed, Completed(b"[1]"))  # and then its process dies
+    other = Bridge(store, QUEUE, "w2")
+    await other.look()
+
+    assert await job.result(timeout=PATIENCE_S) == [1]
+    await other.aclose()
+
+
+async def test_a_result_that_the_policy_does_not_keep_still_reaches_the_producer(arq, worker, store):
+    no_results = policies.document(REEMBED, Policy(keep_result_ms=0), "w1")
+    member = policies.Member(
+        host="h", pid=1, started_at=0, types=("reembed.document",), kind="w1", max_jobs=9, lease_ms=600_000, version="0"
+    )
+    await policies.announce(store, "w1", member, [no_results], apply=True, edited_ms=1)
+    job = await arq.enqueue_job("reembed.document", document_id="42")
+    await worker.bridge.look()
+    await worker.bridge.look()
+    await worker.end((await worker.claim())[0], Completed(b"[1]"))
+
+    assert await job.result(timeout=PATIENCE_S) == [1]
+
+
+async def test_answers_owed_are_looked_for_page_after_page(arq, store, worker):
+    jobs = [await arq.enqueue_job("reembed.document", document_id=str(i)) for i in range(250)]
+    await worker.bridge.look()
+    for claimed in await claim_all(worker):
+        await worker.settle(claimed, Completed())
+    for _ in range(4):
+        await worker.bridge.look()
+
+    assert {await job.status() for job in jobs} == {JobStatus.complete}
+
+
+async def test_a_job_that_our_store_lost_is_handed_over_again(arq, store, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42")
+    await worker.bridge.look()
+    for key in ("payload:reembed.document", "queue:reembed.document:n"):
+        await store.redis.delete(store.keys.prefix + key)
+    await worker.bridge.look()
+
+    assert [each.unique for each in await worker.claim()] == [job.job_id]
+
+
+async def test_more_jobs_than_one_look_takes_are_all_handed_over_in_order(arq, worker):
+    for i in range(MOST_JOBS + 1):
+        await arq.enqueue_job("reembed.document", document_id=str(i), _job_id=f"{i:04}")
+    found = [len((await worker.bridge.look()).due) for _ in range(3)]
+
+    assert found == [MOST_JOBS, 1, 0]
+    assert sorted(each.unique for each in await claim_all(worker)) == [f"{i:04}" for i in range(MOST_JOBS + 1)]
+
+
+@pytest.mark.parametrize("state", ["deferred", "waiting", "handed over", "running"])
+async def test_abort_returns_true_whatever_the_job_is_doing(arq, store, worker, state):
+    job = await arq.enqueue_job("reembed.document", document_id="42", _defer_by=3600 if state == "deferred" else None)
+    claimed = None
+    if state in ("handed over", "running"):
+        await worker.bridge.look()
+    if state == "running":
+        (claimed,) = await worker.claim()
+    aborting = asyncio.create_task(job.abort(timeout=PATIENCE_S, poll_delay=0.05))
+    await abort_arrived(arq, job)
+    await worker.bridge.look()
+    if claimed:
+        (cancel,) = (await store.redis.hgetall(f"{store.keys.prefix}cancels:w1")).values()
+        assert cancel.decode().partition("\t")[2] == "aborted by its producer"
+        await worker.end(claimed, Cancelled("aborted by its producer"))
+
+    assert await aborting is True
+    assert await worker.claim() == []
+    assert await arq_keys(arq) == [f"arq:result:{job.job_id}"]
+
+
+async def test_an_abort_that_comes_too_late_is_answered_and_kept_from_the_next_job_of_that_id(arq, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="1", _job_id="x")
+    await worker.bridge.look()
+    await worker.end((await worker.claim())[0], Completed())
+
+    assert await job.abort(timeout=PATIENCE_S) is False
+
+    await arq.delete("arq:result:x")
+    await arq.zadd("arq:abort", {"y": await arq.zscore("arq:abort", "x") - 5})
+    await arq.enqueue_job("reembed.document", document_id="2", _job_id="y")
+    await worker.bridge.look()
+    await worker.bridge.look()
+
+    assert [each.unique for each in await worker.claim()] == ["y"]
+    assert await arq.zscore("arq:abort", "y") is None
+
+
+async def test_aborts_of_jobs_on_other_queues_are_left_alone(arq, worker):
+    await arq.enqueue_job("reembed.document", document_id="1", _job_id="x", _queue_name="arq:other")
+    now = 1000 * int((await arq.time())[0])
+    await arq.zadd("arq:abort", {"x": now, "forgotten": now - 90_000_000})
+    await worker.bridge.look()
+
+    assert await arq.zrange("arq:abort", 0, -1) == [b"x"]
+    assert await arq.zscore("arq:other", "x") > 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (pickle.dumps({"t": None, "f": "reembed.document", "a": (), "k": {}, "et": 1}), "pickled"),
+        (b"\xff\x00 nonsense", "no JSON"),
+        (b'{"f":"reembed.document"}', "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        (b'{"t":null,"f":"NotAName","a":[],"k":{},"et":1}', "no name of a job type"),
+        (b'{"t":null,"f":"arq.unreadable","a":[],"k":{},"et":1}', "reserved"),
+        (b'{"t":null,"f":"reembed.document","a":[1,2,3,4],"k":{},"et":1}', "4 positional arguments for 3 fields"),
+        (b'{"t":null,"f":"reembed.document","a":["1"],"k":{"document_id":"2"},"et":1}', "document_id"),
+        (b'{"t":null,"f":"reembed.document","a":[],"k":{"note":"' + b"x" * 262_144 + b'"},"et":1}', "over the limit"),
+    ],
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
+)
+async def test_what_cannot_be_read_is_parked_with_its_bytes_and_answered(arq, store, worker, payload, reason):
+    await arq.set("arq:job:x", payload)
+    await arq.zadd(QUEUE, {"x": 1})
+    await worker.bridge.look()
+    info = await inspect.info(store, "arq.unreadable:x")
+    kept = json.loads(bytes(decode_payload(await store.redis.hget(store.keys.payload("arq.unreadable"), "x"))[1].body))
+
+    assert info.state is State.PARKED
+    assert reason in info.reason
+    assert (kept["arq_id"], base64.b64decode(kept["bytes"])) == ("x", payload)
+    with pytest.raises(jobframe.JobFailed, match="unreadable"):
+        await Job("x", arq, _deserializer=arq_loads).result(timeout=PATIENCE_S)
+    assert await arq_keys(arq) == ["arq:result:x"]
+    assert (await inspect.counts(store))["parked"] == 1
+
+
+@pytest.mark.parametrize("id", ["with space", "a/b", "naïve", "x" * 90, "arq=abc", "%\r\n{}"])
+async def test_ids_that_no_job_of_ours_can_have_work_all_the_same(arq, worker, id):
+    job = await arq.enqueue_job("reembed.document", document_id="42", _job_id=id)
+    await worker.bridge.look()
+    await worker.end((await worker.claim())[0], Completed(b"1"))
+
+    assert await job.result(timeout=PATIENCE_S) == 1
+
+
+async def test_an_id_that_is_too_long_is_parked(arq, store, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42", _job_id="x" * 200)
+    await worker.bridge.look()
+
+    with pytest.raises(jobframe.JobFailed, match="too long"):
+        await job.result(timeout=PATIENCE_S)
+    assert (await inspect.counts(store))["parked"] == 1
+
+
+async def test_a_type_with_restricted_fields_is_refused_and_its_payload_deleted(arq, store, worker):
+    job = await arq.enqueue_job("secret.seal", document_id="42", token="hunter2")
+    await worker.bridge.look()
+
+    with pytest.raises(jobframe.JobFailed, match=r"secret\.seal.*restricted fields \(token\)"):
+        await job.result(timeout=PATIENCE_S)
+    assert await arq_keys(arq) == [f"arq:result:{job.job_id}"]
+    for key in await arq.keys("*"):
+        assert b"hunter2" not in await arq.dump(key)
+
+
+async def test_a_name_that_nobody_runs_waits_in_its_own_queue(arq, store, worker):
+    job = await arq.enqueue_job("later.type", n=1)
+    await worker.bridge.look()
+    info = await inspect.info(store, f"later.type:{job.job_id}")
+
+    assert info.state is State.WAITING
+    assert await job.status() == JobStatus.queued
+
+
+async def test_positional_arguments_wait_until_the_fields_of_the_type_are_known(arq, store, worker):
+    job = await arq.enqueue_job("later.type", "42", 5)
+    await worker.bridge.look()
+    await worker.bridge.look()
+
+    assert await job.status() == JobStatus.queued
+    assert await job.info() is not None
+
+    @attrs.frozen
+    class Later:
+        name: str
+        count: int
+
+    async def later(ctx, payload: Later): ...
+
+    later.__annotations__["payload"] = Later
+    await worker.announce(JobType("later.type", 1, later, {}))
+    await worker.bridge.look()  # learns that the type was announced
+    await worker.bridge.look()
+
+    assert [body_of(each) for each in await worker.claim()] == [{"name": "42", "count": 5}]
+
+
+async def test_a_job_that_waits_for_its_type_can_be_aborted(arq, worker):
+    job = await arq.enqueue_job("later.type", "42")
+    await worker.bridge.look()
+    aborting = asyncio.create_task(job.abort(timeout=PATIENCE_S, poll_delay=0.05))
+    await abort_arrived(arq, job)
+    await worker.bridge.look()
+
+    assert await aborting is True
+
+
+async def test_a_payload_that_arq_dropped_is_answered_as_expired(arq, worker):
+    job = await arq.enqueue_job("reembed.document", document_id="42", _expires=0.02)
+    await asyncio.sleep(0.03)
+    await worker.bridge.look()
+
+    with pytest.raises(jobframe.JobFailed, match="expired"):
+        await job.result(timeout=PATIENCE_S)
+
+
+async def test_a_time_limit_that_the_producer_set_is_kept_and_arqs_own_is_not(arq, store, worker):
+    await arq.enqueue_job("reembed.document", document_id="1", _job_id="hurried", _expires=30)
+    await arq.enqueue_job("reembed.document", document_id="2", _job_id="patient")
+    await worker.bridge.look()
+    payload = store.keys.payload("reembed.document")
+    options = {name: (await store.redis.hget(payload, name))[13:].split(b"\n")[0] for name in ("hurried", "patient")}
+
+    assert options["patient"] == b";g"
+    prefix, limit = options["hurried"].split(b";x")
+    assert prefix == b";g"
+    assert 20_000 < int(limit) <= 30_000
+    assert await arq.pttl("arq:job:patient") == -1
+
+
+async def test_bridges_take_turns_twice_a_second_in_all(store):
+    first, second = Bridge(store, QUEUE, "w1"), Bridge(store, QUEUE, "w2")
+    await first.look()
+    await second.look()
+    a, b = await first.look(), await second.look()
+
+    assert [(a.place, a.bridges), (b.place, b.bridges)] == [(0, 2), (1, 2)]
+    turns = sorted((look.now_ms + round(_until_turn_s(look) * 1000)) % 1000 for look in (a, b))
+    assert turns == [0, 500]
+
+    await second.aclose()
+    assert (await first.look()).bridges == 1
+    await first.aclose()
+
+
+async def test_a_running_bridge_hands_over_and_aborts_by_itself(arq, store, worker):
+    worker.bridge.start()
+    job = await arq.enqueue_job("reembed.document", document_id="42", _defer_by=3600)
+
+    assert await asyncio.wait_for(job.abort(), 2) is True
+
+
+async def test_a_running_bridge_outlives_its_server(own_server, namespace):
+    store = Store(own_server.url, namespace)
+    worker = await Worker(store).announce(REEMBED)
+    worker.bridge.start()
+    own_server.kill()
+    own_server.start()
+    arq = ArqRedis(
+        unix_socket_path=own_server.url.removeprefix("unix://"), job_serializer=arq_dumps, job_deserializer=arq_loads
+    )
+    job = await arq.enqueue_job("reembed.document", document_id="42", _defer_by=3600)
+
+    assert await asyncio.wait_for(job.abort(), PATIENCE_S) is True
+
+    own_server.stop()
+    await worker.bridge.aclose()
+    await arq.aclose()
+    await store.aclose()
