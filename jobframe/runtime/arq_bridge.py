@@ -18,50 +18,53 @@ import structlog
 from jobframe.core import ids
 from jobframe.core.errors import JobNotFound, StoreFull, StoreUnavailable
 from jobframe.core.job import State
-from jobframe.core.outcome import Completed, Outcome
-from jobframe.runtime.arq_intake import HEADER, Ready, prepare, read_all
-from jobframe.runtime.arq_job import UNREADABLE, arq_id, parked_unique
+from jobframe.runtime.arq_intake import Ready, prepare, read_all
+from jobframe.runtime.arq_job import UNREADABLE, parked_unique
+from jobframe.runtime.arq_relay import Relay
 from jobframe.store import bridge, operate, policies
 from jobframe.store.bridge import Due, Handed, Look, Report
-from jobframe.store.enqueue import MAX_BATCH_JOBS, Stale, batches, enqueue
+from jobframe.store.enqueue import Stale, batches, enqueue
 from jobframe.store.store import Store
 
-__all__ = ["HEADER", "Bridge"]
+__all__ = ["Bridge"]
 
 _PERIOD_MS = 500
 _LONGEST_PAUSE_S = 5.0
 _LAST_WORDS_S = 1.0
-_MARK_OUTLIVES_MS = 10_000
 _ABORTED = "aborted by its producer"
 
 log = structlog.get_logger("jobframe.arq")
 
 
 class Bridge:
-    """One worker's part of the bridge; the parts of a fleet take turns."""
+    """
+    One worker's part of the bridge; the parts of a fleet take turns.
 
-    def __init__(self, store: Store, queue: str, worker: str) -> None:
+    Attributes:
+        relay: Told of the jobs that this worker runs.
+
+    """
+
+    def __init__(self, store: Store, queue: str) -> None:
         """
         Bridge arq's *queue* to *store* from `start` on.
 
         Args:
             store: The store; not on a cluster, where arq's keys lie in other slots.
             queue: arq's queue.
-            worker: Name of the worker.
 
         """
+        self.relay = Relay(store)
         self._store = store
         self._queue = queue
-        self._worker = worker
-        self._client = ids.new_client()
+        self._name = ids.new_client()
         self._calls = 0
         self._rank = 0
+        self._handed_over = 0
         self._known: dict[str, policies.InForce | None] = {}
         self._looking = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
-        self._untold: list[Report] = []
-        self._telling: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Look at arq's queue from now on, twice a second in all over the fleet."""
@@ -70,22 +73,32 @@ class Bridge:
     async def aclose(self) -> None:
         """Stop looking, and tell what is still to be told; the store stays open."""
         self._stopping.set()
-        tasks = [task for task in (self._running, self._telling) if task is not None]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=_LAST_WORDS_S)
-            for task in late:
-                task.cancel()  # a call to a server that is away; its connection is dropped with the store
+        ends = [asyncio.create_task(self.relay.flush()), *([self._running] if self._running else [])]
+        _, late = await asyncio.wait(ends, timeout=_LAST_WORDS_S)
+        for task in late:
+            task.cancel()  # a call to a server that is away; its connection is dropped with the store
         with contextlib.suppress(StoreUnavailable, TimeoutError):
-            await asyncio.wait_for(bridge.leave(self._store, self._worker), _LAST_WORDS_S)
+            await asyncio.wait_for(bridge.leave(self._store, self._name), _LAST_WORDS_S)
 
-    def started(self, queue: str, type: str, unique: str, timeout_ms: int) -> None:
-        """Have the producer told that its job runs; *queue* is the value of the job's header `HEADER`."""
-        self._tell(Report("started", queue, arq_id(unique), type, unique, text=timeout_ms + _MARK_OUTLIVES_MS))
+    async def take_over(self) -> int:
+        """
+        Hand over all that is due now, for a burst.
 
-    def ended(self, queue: str, type: str, unique: str, outcome: Outcome) -> None:
-        """Have the producer told how an attempt ended that the store has recorded, unless another attempt follows."""
-        result = outcome.result if isinstance(outcome, Completed) else b""
-        self._tell(Report("stopped", queue, arq_id(unique), type, unique, data=result))
+        Returns:
+            How many jobs that were.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+            StoreFull: Its memory is full: what could not be handed over stays with arq.
+
+        """
+        total = 0
+        while True:
+            before = self._handed_over
+            await self.look()
+            if self._handed_over == before:
+                return total
+            total += self._handed_over - before
 
     async def look(self) -> Look:
         """
@@ -97,7 +110,7 @@ class Bridge:
 
         """
         async with self._looking:
-            found = await bridge.look(self._store, self._queue, self._worker, _PERIOD_MS, self._rank)
+            found = await bridge.look(self._store, self._queue, self._name, _PERIOD_MS, self._rank)
             self._rank = found.next_rank
             await self._answer(found.ended, found.aborted)
             await self._hand_over(found.due, found.now_ms)
@@ -157,23 +170,12 @@ class Bridge:
         for batch in batches([each.encoded for each in jobs]):
             members = list(islice(rest, len(batch)))
             self._calls += 1
-            answer = await enqueue(self._store, self._client, self._calls, batch)
+            answer = await enqueue(self._store, self._name, self._calls, batch)
             if isinstance(answer, Stale):
                 self._known[answer.type] = policies.decode(answer.document) if answer.document else None
                 continue
             done = [(each.due, each.made_ms, each.encoded.type, each.encoded.unique) for each in members]
-            await bridge.mark(self._store, self._queue, done)
-
-    def _tell(self, report: Report) -> None:
-        self._untold.append(report)
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._tell_all())
-
-    async def _tell_all(self) -> None:
-        while self._untold:
-            batch, self._untold = self._untold[:MAX_BATCH_JOBS], self._untold[MAX_BATCH_JOBS:]
-            with contextlib.suppress(StoreUnavailable):  # a look finds what stays untold
-                await bridge.report(self._store, batch)
+            self._handed_over += await bridge.mark(self._store, self._queue, done)
 
 
 def _until_turn_s(found: Look) -> float:

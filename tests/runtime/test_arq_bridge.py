@@ -19,8 +19,9 @@ from jobframe.core.job import State
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Cancelled, Completed, Failed, Retried
 from jobframe.core.policy import Policy
-from jobframe.runtime.arq_bridge import HEADER, Bridge, _until_turn_s
+from jobframe.runtime.arq_bridge import Bridge, _until_turn_s
 from jobframe.runtime.arq_codec import arq_dumps, arq_loads
+from jobframe.runtime.arq_intake import HEADER
 from jobframe.store import inspect, policies
 from jobframe.store.bridge import MOST_JOBS
 from jobframe.store.claim import claim
@@ -60,7 +61,7 @@ class Worker:
 
     def __init__(self, store, name="w1"):
         self.store, self.name = store, name
-        self.bridge = Bridge(store, QUEUE, name)
+        self.bridge = Bridge(store, QUEUE)
         self.numbers = itertools.count(1)
         self.lanes = []
 
@@ -78,18 +79,21 @@ class Worker:
         room = [(lane, 100) for lane in self.lanes]
         return (await claim(self.store, self.name, next(self.numbers), 100, 8, room)).jobs
 
+    async def start(self, claimed):
+        headers = decode_payload(claimed.payload)[1].headers
+        self.bridge.relay.started(claimed.type, claimed.unique, headers, 60_000)
+        await self.bridge.relay.flush()
+
     async def settle(self, claimed, outcome, record=b""):
         settled = Settled(claimed.type, claimed.unique, claimed.fence, claimed.due_ms, outcome, record)
         ((_, recorded),) = await settle(self.store, self.name, next(self.numbers), [settled])
         assert recorded
+        return settled
 
     async def end(self, claimed, outcome, record=b""):
-        await self.settle(claimed, outcome, record)
-        self.bridge.ended(QUEUE, claimed.type, claimed.unique, outcome)
-        await self.told()
-
-    async def told(self):
-        await self.bridge._telling
+        await self.start(claimed)
+        self.bridge.relay.ended([await self.settle(claimed, outcome, record)])
+        await self.bridge.relay.flush()
 
 
 def a_little_ahead():
@@ -176,8 +180,7 @@ async def test_status_follows_the_job_and_the_result_arrives(arq, worker):
     await worker.bridge.look()
     seen.append(await job.status())
     (claimed,) = await worker.claim()
-    worker.bridge.started(QUEUE, claimed.type, claimed.unique, 60_000)
-    await worker.told()
+    await worker.start(claimed)
     seen.append(await job.status())
     await worker.end(claimed, Completed(b'{"chunks":3}'))
     seen.append(await job.status())
@@ -205,7 +208,7 @@ async def test_an_attempt_that_is_followed_by_another_leaves_the_job_queued(arq,
     job = await arq.enqueue_job("reembed.document", document_id="42")
     await worker.bridge.look()
     (claimed,) = await worker.claim()
-    worker.bridge.started(QUEUE, claimed.type, claimed.unique, 60_000)
+    await worker.start(claimed)
     await worker.end(claimed, Retried(0), record=b"1,0,0,0|[]")
 
     assert await job.status() == JobStatus.queued
@@ -266,7 +269,7 @@ async def test_an_answer_that_its_worker_could_not_give_is_given_by_any_bridge(a
     await worker.bridge.look()
     (claimed,) = await worker.claim()
     await worker.settle(claimed, Completed(b"[1]"))  # and then its process dies
-    other = Bridge(store, QUEUE, "w2")
+    other = Bridge(store, QUEUE)
     await other.look()
 
     assert await job.result(timeout=PATIENCE_S) == [1]
@@ -491,12 +494,12 @@ async def test_a_time_limit_that_the_producer_set_is_kept_and_arqs_own_is_not(ar
 
 
 async def test_bridges_take_turns_twice_a_second_in_all(store):
-    first, second = Bridge(store, QUEUE, "w1"), Bridge(store, QUEUE, "w2")
+    first, second = Bridge(store, QUEUE), Bridge(store, QUEUE)
     await first.look()
     await second.look()
     a, b = await first.look(), await second.look()
 
-    assert [(a.place, a.bridges), (b.place, b.bridges)] == [(0, 2), (1, 2)]
+    assert {(a.place, a.bridges), (b.place, b.bridges)} == {(0, 2), (1, 2)}
     turns = sorted((look.now_ms + round(_until_turn_s(look) * 1000)) % 1000 for look in (a, b))
     assert turns == [0, 500]
 
