@@ -105,7 +105,7 @@ class Membership:
             StoreUnavailable: The server cannot be reached or used.
 
         """
-        await self._announce(apply=self._plan.apply)
+        await self._announce(joining=True, apply=self._plan.apply)
         self._lease.start(self.worker)
         await self._listener.ready()
         self._listening.joined(self.worker)
@@ -134,7 +134,8 @@ class Membership:
         """Seconds since the store last renewed the lease."""
         return clock.monotonic() - self._lease.renewed_at
 
-    async def _announce(self, *, apply: bool) -> None:
+    async def _announce(self, *, joining: bool, apply: bool) -> bool:
+        """Tell of this worker and its types, and learn what is in force; False when it had been given up for dead."""
         plan = self._plan
         names = sorted(plan.types)
         member = policies.Member(
@@ -149,11 +150,20 @@ class Membership:
         )
         documents = [policies.document(*plan.types[name], self.worker) for name in names]
         in_force = await policies.announce(
-            self._store, self.worker, member, documents, apply=apply, edited_ms=plan.edited_ms
+            self._store,
+            self.worker,
+            member,
+            documents,
+            joining=joining,
+            apply=apply,
+            edited_ms=plan.edited_ms,
         )
+        if not in_force:
+            return False
         self.runnables = {
             name: Runnable(plan.types[name][0], document.policy, lane) for name, (lane, document) in in_force.items()
         }
+        return True
 
     def _hear(self, message: str) -> None:
         """Ask for news at once: a policy changed, or a job of this worker shall be cancelled."""
@@ -164,7 +174,7 @@ class Membership:
     def _on_renewed(self, answer: Renewed) -> None:
         if answer.policy != self._policy_version:
             self._policy_version = answer.policy
-            self._do(self._refresh())
+            self._do(self._catch_up(joining=False))
         self._listening.renewed(answer)
 
     def _on_gone(self, worker: str) -> None:
@@ -174,19 +184,21 @@ class Membership:
             self._listening.lost()
             self._do(self._rejoin())
 
-    async def _refresh(self) -> None:
+    async def _catch_up(self, *, joining: bool) -> None:
+        """Learn what is in force, until the store answers."""
         patience = Patience("policies")
         while True:
             try:
-                await self._announce(apply=False)
+                still_here = await self._announce(joining=joining, apply=False)
             except JobframeError as error:
                 await patience.wait(error)
             else:
-                self._listening.joined(self.worker)
+                if still_here:
+                    self._listening.joined(self.worker)
                 return
 
     async def _rejoin(self) -> None:
-        await self._refresh()
+        await self._catch_up(joining=True)
         self._lease.take_over(self.worker)
 
     def _do(self, work: Coroutine[None, None, None]) -> None:

@@ -97,7 +97,14 @@ def document(job_type: JobType, policy: Policy, by: str) -> InForce:
 
 
 async def announce(
-    store: Store, worker: str, member: Member, documents: Iterable[InForce], *, apply: bool, edited_ms: int
+    store: Store,
+    worker: str,
+    member: Member,
+    documents: Iterable[InForce],
+    *,
+    joining: bool = True,
+    apply: bool,
+    edited_ms: int,
 ) -> dict[str, tuple[str, InForce]]:
     """
     Register a worker, put its policies in force, and learn those that are.
@@ -107,11 +114,13 @@ async def announce(
         worker: Its name.
         member: What it tells of itself.
         documents: One a type that it runs.
+        joining: False when it has joined before and only wants to know what is in force now.
         apply: False takes what is in force, and only announces types that never were.
         edited_ms: When the file was last edited; one superseded later than that is not put in force again.
 
     Returns:
-        Type → the lane it is claimed from, and what is in force.
+        Type → the lane it is claimed from, and what is in force; nothing when a worker that had joined was given up
+        for dead since.
 
     Raises:
         StoreUnavailable: The server cannot be reached or used.
@@ -124,7 +133,9 @@ async def announce(
             doc.type, doc.digest, WEIGHTS[policy.priority], policy.concurrency or 0, policy.keep_completed,
             policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, policy.run_in, _without_version(doc),
         ]  # fmt: skip
-    reply = await store.run("announce", worker, member.lease_ms, _encode(member), int(apply), edited_ms, *args)
+    reply = await store.run(
+        "announce", worker, member.lease_ms if joining else 0, _encode(member), int(apply), edited_ms, *args
+    )
     return {t.decode(): (lane.decode(), _decode(doc)) for t, lane, doc in zip(*[iter(reply)] * 3, strict=True)}
 
 
