@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from jobframe.core.shown import shown
+
 __all__ = ["format_ms", "parse_ms", "to_delay_ms"]
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -22,7 +24,7 @@ def parse_ms(text: object) -> int:
     """
     match = _FORM.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        msg = f'expected a duration such as "250ms", "30s", "5m", "2h" or "7d", got {_shown(text)}'
+        msg = f'expected a duration such as "250ms", "30s", "5m", "2h" or "7d", got {shown(text)}'
         raise ValueError(msg)
     ms = round(float(match[1]) * _UNITS[match[2]])
     if ms > _LONGEST_MS:
@@ -52,8 +54,3 @@ def to_delay_ms(delay: str | dt.timedelta) -> int:
         msg = "a delay cannot be negative"
         raise ValueError(msg)
     return ms
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else type(value).__name__  # noqa: PLR2004 - long values are not worth a line

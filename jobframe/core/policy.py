@@ -15,6 +15,7 @@ import attrs
 
 from jobframe.core.backoff import Backoff, Jitter, Strategy
 from jobframe.core.duration import parse_ms
+from jobframe.core.shown import shown
 
 __all__ = ["KEYS", "Policy", "Priority", "nearest", "nearest_name", "parse_backoff", "parse_key"]
 
@@ -115,7 +116,7 @@ def nearest_name(name: str, known: Mapping[str, object] | list[str]) -> str | No
 def _whole(low: int, high: int) -> Callable[[object], int]:
     def parse(value: object) -> int:
         if type(value) is not int or not low <= value <= high:
-            msg = f"expected a whole number from {low} to {high}, got {value!r}"
+            msg = f"expected a whole number from {low} to {high}, got {shown(value)}"
             raise ValueError(msg)
         return value
 
@@ -125,7 +126,7 @@ def _whole(low: int, high: int) -> Callable[[object], int]:
 def _number(low: float, high: float) -> Callable[[object], float]:
     def parse(value: object) -> float:
         if type(value) not in (int, float) or not low <= value <= high:  # type: ignore[operator] # just checked
-            msg = f"expected a number from {low:g} to {high:g}, got {value!r}"
+            msg = f"expected a number from {low:g} to {high:g}, got {shown(value)}"
             raise ValueError(msg)
         return float(value)  # type: ignore[arg-type] # just checked
 
@@ -135,7 +136,7 @@ def _number(low: float, high: float) -> Callable[[object], float]:
 def _one_of(*words: str) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if not isinstance(value, str) or value not in words:
-            msg = f"expected one of {', '.join(words)}, got {value!r}"
+            msg = f"expected one of {', '.join(words)}, got {shown(value)}"
             raise ValueError(msg)
         return value
 
@@ -145,14 +146,14 @@ def _one_of(*words: str) -> Callable[[object], str]:
 def _longer_than_zero(value: object) -> int:
     ms = parse_ms(value)
     if ms == 0:
-        msg = f"expected a duration longer than 0, got {value!r}"
+        msg = f"expected a duration longer than 0, got {shown(value)}"
         raise ValueError(msg)
     return ms
 
 
 def _class_names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
-        msg = f'expected a list of exception class names such as ["TimeoutError"], got {value!r}'
+        msg = f'expected a list of exception class names such as ["TimeoutError"], got {shown(value)}'
         raise ValueError(msg)
     return tuple(value)
 

@@ -140,7 +140,7 @@ level = "info"
         "jobs.toml:14: defaults.backoff.strategy: expected one of none, fixed, linear, exponential, got 'exponental'",
         "jobs.toml:14: defaults.backoff.bse: unknown key 'bse' of backoff: did you mean 'base'?",
         "jobs.toml:14: defaults.backoff.factor: expected a number from 1 to 100, got '2'",
-        'jobs.toml:16: jobs."reembed.document".concurrency: expected a whole number from 1 to 1000000, got True',
+        'jobs.toml:16: jobs."reembed.document".concurrency: expected a whole number from 1 to 1000000, got true',
         "jobs.toml:17: jobs.\"reembed.document\".max_retries: expected a whole number from 0 to 10000, got '12'",
         f'jobs.toml:19: jobs."reembed.document".backoff.cap: {DURATION}, got 3',
         "jobs.toml:21: status.port: expected a whole number from 0 to 65535, got 70000",
