@@ -152,6 +152,7 @@ local function visit(lane, room)
   for i = 1, #heads, 2 do names[#names + 1] = heads[i] end
   virtual_time = math.max(virtual_time, tonumber(heads[2]))
   local packed, passes, got = call('HMGET', P .. 'limits', unpack(names)), {}, 0
+  local share = math.max(quantum, math.ceil(room / #names)) -- few ready types share all the room at once
   for i, t in ipairs(names) do
     if got >= room then break end
     local p = unpack_limits(packed[i])
@@ -159,7 +160,7 @@ local function visit(lane, room)
       call('ZREM', ready, t)
       arm(t, p)
     else
-      local started, pass = take(t, p, tonumber(heads[2 * i]), math.min(quantum, room - got))
+      local started, pass = take(t, p, tonumber(heads[2 * i]), math.min(share, room - got))
       got = got + started
       if pass then passes[#passes + 1], passes[#passes + 2] = pass, t end
     end
