@@ -16,11 +16,12 @@ from itertools import islice
 import structlog
 
 from jobframe.core import ids
-from jobframe.core.errors import JobNotFound, StoreFull, StoreUnavailable
+from jobframe.core.errors import JobframeError, JobNotFound, StoreUnavailable
 from jobframe.core.job import State
 from jobframe.runtime.arq_intake import Ready, prepare, read_all
 from jobframe.runtime.arq_job import UNREADABLE, parked_unique
 from jobframe.runtime.arq_relay import Relay
+from jobframe.runtime.patience import Patience
 from jobframe.store import bridge, operate, policies
 from jobframe.store.bridge import Due, Handed, Look, Report
 from jobframe.store.enqueue import Stale, batches, enqueue
@@ -29,7 +30,7 @@ from jobframe.store.store import Store
 __all__ = ["Bridge"]
 
 _PERIOD_MS = 500
-_LONGEST_PAUSE_S = 5.0
+_PAUSE_AFTER_BUG_S = 5.0
 _LAST_WORDS_S = 1.0
 _ABORTED = "aborted by its producer"
 
@@ -81,24 +82,13 @@ class Bridge:
             await asyncio.wait_for(bridge.leave(self._store, self._name), _LAST_WORDS_S)
 
     async def take_over(self) -> int:
-        """
-        Hand over all that is due now, for a burst.
-
-        Returns:
-            How many jobs that were.
-
-        Raises:
-            StoreUnavailable: The server cannot be reached or used.
-            StoreFull: Its memory is full: what could not be handed over stays with arq.
-
-        """
-        total = 0
+        """Hand over all that is due now, however long that takes, and return how many jobs that were."""
+        first = self._handed_over
         while True:
             before = self._handed_over
-            await self.look()
+            await self._look_patiently()
             if self._handed_over == before:
-                return total
-            total += self._handed_over - before
+                return before - first
 
     async def look(self) -> Look:
         """
@@ -117,18 +107,24 @@ class Bridge:
             return found
 
     async def _run(self) -> None:
-        failures = 0
         while not self._stopping.is_set():
-            try:
-                pause_s = _until_turn_s(await self.look())
-                failures = 0
-            except (StoreUnavailable, StoreFull) as error:
-                if failures == 0:
-                    log.warning("the bridge to arq has to wait", reason=str(error))
-                failures += 1
-                pause_s = min(_LONGEST_PAUSE_S, _PERIOD_MS / 1000 * 2**failures) * ids.roll()
+            found = await self._look_patiently()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause_s)
+                await asyncio.wait_for(self._stopping.wait(), _until_turn_s(found))
+
+    async def _look_patiently(self) -> Look:
+        patience = Patience("look at arq's queue")
+        while True:
+            try:
+                found = await self.look()
+            except JobframeError as error:
+                await patience.wait(error)
+            except Exception as error:  # noqa: BLE001 - nothing that lies on arq's queue may end a worker
+                log.error("the bridge to arq failed and goes on", error=type(error).__name__)  # noqa: TRY400 - its text may hold a payload
+                await asyncio.sleep(_PAUSE_AFTER_BUG_S)
+            else:
+                patience.done()
+                return found
 
     async def _answer(self, ended: Iterable[Handed], aborted: Iterable[Handed]) -> None:
         reports = [Report("stopped", self._queue, each.id, each.type, each.unique) for each in ended]

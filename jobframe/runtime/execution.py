@@ -35,6 +35,7 @@ from jobframe.core.outcome import (
 from jobframe.core.payload import MAX_BYTES
 from jobframe.core.policy import Policy
 from jobframe.core.scrub import describe, scrub
+from jobframe.runtime.arq_relay import Relay
 from jobframe.runtime.children import RemoteError
 from jobframe.runtime.pools import ChildDied, Pools
 from jobframe.runtime.running import Attempt, Runnable
@@ -75,6 +76,7 @@ class Execution:
         settle: Callable[[Settled], None],
         observe: Callable[[Event], None] | None,
         worker: Callable[[], str],
+        relay: Relay | None = None,
     ) -> None:
         """
         Start with nothing running.
@@ -85,6 +87,7 @@ class Execution:
             settle: Takes every outcome.
             observe: Takes every event; None when nobody listens.
             worker: Names this worker, for the record of errors.
+            relay: Told when a job starts that came from arq; None when there is no bridge.
 
         """
         self.running: dict[str, Attempt] = {}
@@ -93,6 +96,7 @@ class Execution:
         self._settle = settle
         self._observe = observe
         self._worker = worker
+        self._relay = relay
         self.tasks: set[asyncio.Task[None]] = set()
         self._busy = {"loop": 0, "thread": 0, "process": 0}
 
@@ -105,6 +109,8 @@ class Execution:
         self.running[field(claimed.type, claimed.unique)] = opened
         if self._observe is not None:
             self._observe(_event(opened, State.ACTIVE, "started"))
+        if self._relay is not None and opened.envelope.headers is not None:
+            self._relay.started(claimed.type, claimed.unique, opened.envelope.headers, opened.policy.timeout_ms)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._attempt(opened))
         if opened.policy.run_in == "loop":

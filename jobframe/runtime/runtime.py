@@ -18,6 +18,7 @@ from jobframe.core.errors import JobframeError
 from jobframe.core.event import Event
 from jobframe.core.job import NewJob
 from jobframe.core.outcome import Interrupted
+from jobframe.runtime.arq_bridge import Bridge
 from jobframe.runtime.children import Children
 from jobframe.runtime.claimer import Claimer, Room
 from jobframe.runtime.execution import Execution
@@ -67,6 +68,7 @@ class Parts:
         threads: Threads for plain handlers.
         children: The pool of child processes.
         burst: Whether to end when nothing is left to do.
+        arq_queue: Queue of producers with plain arq; empty when nobody is served there.
 
     """
 
@@ -78,6 +80,7 @@ class Parts:
     threads: int
     children: Children
     burst: bool = False
+    arq_queue: str = ""
 
 
 class Runtime:
@@ -109,8 +112,15 @@ class Runtime:
         self._strangers: Mapping[str, int] = {}
         self._pools = Pools(LoopPool(), ThreadPool(parts.threads), ProcessPool(parts.children))
         self._settler = Settler(self.store, lambda: self.membership.worker, self._on_settled)
-        observe = parts.observers.observe if parts.observers.observed else None
-        self.execution = Execution(self, self._pools, self._settler.add, observe, lambda: self.membership.worker)
+        self._bridge = Bridge(self.store, parts.arq_queue) if parts.arq_queue else None
+        self.execution = Execution(
+            self,
+            self._pools,
+            self._settler.add,
+            parts.observers.observe if parts.observers.observed else None,
+            lambda: self.membership.worker,
+            self._bridge.relay if self._bridge else None,
+        )
         self._room = Room(parts.plan.max_jobs, self._taken, self.execution.free_in)
         self._waker = Waker(self.store, self._lanes_with_room, self._look)
         self._claimer = Claimer(
@@ -141,6 +151,8 @@ class Runtime:
             await self._lifespans.enter_async_context(lifespan)
         await self.membership.join()
         self._tasks = [asyncio.create_task(each.run()) for each in (self._claimer, self._waker, self._sweeper)]
+        if self._bridge is not None:
+            self._bridge.start()
         _log.info("worker started", worker=self.worker_id, types=len(self.membership.runnables))
 
     async def run(self) -> None:
@@ -191,6 +203,8 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
+        if self._bridge is not None:
+            await self._bridge.aclose()
         await self.membership.aclose()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._waker.aclose(self._all_lanes()), _LAST_WORDS_S)
@@ -204,10 +218,12 @@ class Runtime:
         while True:
             await self._claimer.idle.wait()
             await self._settler.flush()
-            if not self._taken():
+            taken_over = await self._bridge.take_over() if self._bridge is not None else 0
+            if not taken_over and not self._taken():
                 return
             self._claimer.idle.clear()
-            await asyncio.wait({*self.execution.tasks}, return_when=asyncio.FIRST_COMPLETED)
+            if self.execution.tasks:
+                await asyncio.wait({*self.execution.tasks}, return_when=asyncio.FIRST_COMPLETED)
             self._claimer.look()
 
     def _taken(self) -> int:
@@ -230,6 +246,8 @@ class Runtime:
 
     def _on_settled(self, recorded: list[Settled]) -> None:
         self._claimer.freed(len(recorded))
+        if self._bridge is not None:
+            self._bridge.relay.ended(recorded)
 
     def _on_renewed(self, answer: Renewed) -> None:
         (self._sweeper.ask if answer.sweep else self._sweeper.tick)()
