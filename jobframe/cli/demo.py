@@ -38,12 +38,12 @@ class _Notice(NamedTuple):
 
 _NOTICES = (
     _Notice(
-        "On Saturdays at noon an open boat takes visitors out to the rocks where the seals lie with their pups.",
-        "watching wild animals with the children",
+        "The seal boat sails on Saturdays at noon: an hour out to the rocks where grey seals lie with their pups.",
+        "a trip to watch the seals",
     ),
     _Notice(
-        "Every Thursday after dusk the telescope on the roof is free to use, with cocoa while we wait for a clear sky.",
-        "looking at stars and planets",
+        "On Thursdays the telescope on the roof is open to all: Saturn's rings, the moon, and cocoa under the stars.",
+        "looking at stars and planets through a telescope",
     ),
 )
 
@@ -89,7 +89,7 @@ class Demo:
         self._sync("one change")
         say("search", f"{notice.question!r} after the change")
         search(notice.question)
-        say("counts", counts_line(self._jobs.counts()))
+        say("counts", ", ".join(f"{state} {count}" for state, count in self._jobs.counts().items()))
 
     def _sync(self, title: str) -> None:
         """Sync every source, wait until all that follows has ended, and tell what was embedded."""
@@ -103,7 +103,8 @@ class Demo:
             if clock.monotonic() > deadline:
                 raise JobframeError(f"the jobs did not end within {_PATIENCE_S:g} s: jobframe stats shows what they do")
         self._refuse_failures()
-        say("embedded", f"{self._newly_embedded()} chunks")
+        embedded = self._newly_embedded()
+        say("embedded", f"{embedded} chunk{'' if embedded == 1 else 's'}")
 
     def _busy(self) -> bool:
         counts = self._jobs.counts()

@@ -97,7 +97,7 @@ def _tell_once(invocation: Invocation, folders: Mapping[str, Path]) -> Script:
     def search(question: str) -> None:
         from jobframe.cli.main import run  # noqa: PLC0415 - main imports commands only when they are used
 
-        if run(["--config", str(invocation.config), "search", question, "--limit", "3"]) != OK:
+        if run(["--config", str(invocation.config), "search", question, "--limit", "2"]) != OK:
             raise JobframeError("jobframe search failed")
 
     def script(jobs: jobframe.SyncJobs, ended: threading.Event) -> None:

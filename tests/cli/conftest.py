@@ -103,7 +103,7 @@ def cli_json(cli):
 
     def call(*words):
         code, out, err = cli(*words, "--json")
-        assert code == 0, err
+        assert 0 == code, err
         return json.loads(out)
 
     return call

@@ -96,19 +96,19 @@ def broken(install):
 
 def test_a_plugin_installed_beside_appears_with_its_types(notes, cli, cli_json):
     (plugin,) = (each for each in cli_json("plugins") if each["name"] == "notes")
-    assert (plugin["distribution"], plugin["version"], plugin["state"]) == ("acme-notes", "1.2", "loaded")
-    assert plugin["types"] == ["notes.write"]
+    assert ("acme-notes", "1.2", "loaded") == (plugin["distribution"], plugin["version"], plugin["state"])
+    assert ["notes.write"] == plugin["types"]
     (found,) = (each for each in cli_json("types") if each["type"] == "notes.write")
-    assert (found["distribution"], found["run_in"], found["fields"]) == ("acme-notes", "loop", ["text", "times"])
+    assert ("acme-notes", "loop", ["text", "times"]) == (found["distribution"], found["run_in"], found["fields"])
     assert "notes.write" in cli("types")[1]
 
 
 def test_a_plugin_that_fails_to_import_is_listed_with_its_error_and_stops_nothing(notes, broken, cli, cli_json):
     states = {each["name"]: each for each in cli_json("plugins")}
-    assert (states["broken"]["state"], states["notes"]["state"]) == ("failed", "loaded")
+    assert ("failed", "loaded") == (states["broken"]["state"], states["notes"]["state"])
     assert "RuntimeError: no good" in states["broken"]["error"]
     code, out, err = cli("types")
-    assert code == 0
+    assert 0 == code
     assert "notes.write" in out
     assert "plugin broken is failed: RuntimeError: no good" in err
 
@@ -116,26 +116,26 @@ def test_a_plugin_that_fails_to_import_is_listed_with_its_error_and_stops_nothin
 def test_two_owners_of_a_type_are_refused_with_both_names(notes, install, cli):
     install("rival-notes", {"rival_notes": TYPES}, plugins=["zz_rival = rival_notes"])
     code, _, err = cli("check")
-    assert code == 5
+    assert 5 == code
     assert "acme-notes" in err
     assert "rival-notes" in err
 
 
 def test_plugins_and_types_work_with_a_wrong_jobs_toml(notes, folder, cli):
     (folder / "jobs.toml").write_text("[runtime]\nprocesses = true\n")
-    assert (cli("plugins")[0], cli("types")[0], cli("check")[0]) == (0, 0, 3)
+    assert (0, 0, 3) == (cli("plugins")[0], cli("types")[0], cli("check")[0])
 
 
 def test_a_plugins_command_is_listed_and_run(notes, cli):
     assert re.search(r"notes +Provided by acme-notes\.", cli("--help")[1])
-    assert cli("notes")[:2] == (0, "no notes\n")
+    assert (0, "no notes\n") == cli("notes")[:2]
 
 
 def test_a_broken_command_is_listed_and_shows_its_error_only_when_used(broken, cli):
     code, out, _ = cli("--help")
-    assert (code, "Provided by acme-broken." in out) == (0, True)
+    assert (0, True) == (code, "Provided by acme-broken." in out)
     code, _, err = cli("broken")
-    assert code == 5
+    assert 5 == code
     assert "plugin broken: its command cannot be imported: RuntimeError: no good" in err
 
 
@@ -144,28 +144,28 @@ def test_a_command_of_a_plugin_that_jobs_toml_keeps_out_is_not_imported(notes, f
     (folder / "site" / "acme_notes_command.py").write_text("raise SystemExit('imported')")
     (folder / "jobs.toml").write_text(f"[plugins]\n{table}\n")
     code, _, err = cli("notes")
-    assert code == 5
+    assert 5 == code
     assert "its command is not available" in err
 
 
 def test_a_command_cannot_take_the_name_of_one_of_ours(install, cli):
     install("acme-thief", {"thief": COMMAND}, commands=["stats = thief:notes"])
-    assert cli("stats")[0] == 4
+    assert 4 == cli("stats")[0]
     assert "acme-thief" not in cli("--help")[1]
 
 
 def test_an_object_that_is_no_click_command_is_a_plugin_error(install, cli):
     install("acme-odd", {"odd": "run = 7"}, commands=["odd = odd:run"])
     code, _, err = cli("odd")
-    assert code == 5
+    assert 5 == code
     assert "odd:run is no click command but a int" in err
 
 
 def test_enqueue_reads_a_value_by_the_installed_types_field(notes, hands, cli):
     hands.announce("notes.write")
-    assert cli("enqueue", "notes.write", "text=42", "times=42")[0] == 0
+    assert 0 == cli("enqueue", "notes.write", "text=42", "times=42")[0]
     code, _, err = cli("enqueue", "notes.write", "times=many")
-    assert code == 1
+    assert 1 == code
     assert "times" in err
 
 
@@ -173,8 +173,8 @@ def test_config_names_every_layer_of_a_value(notes, folder, cli_json, monkeypatc
     monkeypatch.setenv("QUEUE_MAX_RETRIES", "9")
     (folder / "jobs.toml").write_text('[defaults]\ntimeout = "3m"\n\n[jobs."notes.write"]\ntimeout = "4m"\n')
     policy = cli_json("config", "notes.write")["notes.write"]
-    assert list(policy) == list(KEYS)
-    assert policy["timeout"] == {
+    assert list(KEYS) == list(policy)
+    assert {
         "value": '"4m"',
         "origin": '[jobs."notes.write"] jobs.toml:5',
         "overrides": [
@@ -182,25 +182,25 @@ def test_config_names_every_layer_of_a_value(notes, folder, cli_json, monkeypatc
             {"value": '"2m"', "origin": "author"},
             {"value": '"5m"', "origin": "built-in"},
         ],
-    }
-    assert policy["max_retries"]["origin"] == "env QUEUE_MAX_RETRIES"
-    assert policy["priority"] == {"value": '"normal"', "origin": "built-in", "overrides": []}
+    } == policy["timeout"]
+    assert "env QUEUE_MAX_RETRIES" == policy["max_retries"]["origin"]
+    assert {"value": '"normal"', "origin": "built-in", "overrides": []} == policy["priority"]
 
 
 def test_config_without_a_type_shows_what_differs_from_the_built_in(notes, cli):
     rows = [line.split() for line in cli("config")[1].splitlines() if line.startswith("notes.write")]
-    assert [row[:3] for row in rows] == [["notes.write", "concurrency", "3"], ["notes.write", "timeout", '"2m"']]
+    assert [["notes.write", "concurrency", "3"], ["notes.write", "timeout", '"2m"']] == [row[:3] for row in rows]
 
 
 def test_config_of_an_unknown_type_names_the_nearest(notes, cli):
     code, _, err = cli("config", "notes.wite")
-    assert code == 1
+    assert 1 == code
     assert "did you mean 'notes.write'?" in err
 
 
 def test_config_of_a_broken_plugins_type_names_the_plugin(broken, cli):
     code, _, err = cli("config", "broken.type")
-    assert code == 5
+    assert 5 == code
     assert "RuntimeError: no good" in err
 
 
@@ -209,7 +209,7 @@ def test_check_lists_every_mistake_at_once_with_its_line(notes, folder, cli):
         '[runtime]\nprocesses = true\n[jobs."notes.wite"]\ntimeout = "1m"\n[jobs."notes.write"]\nmax_retry = 3\n'
     )
     code, out, err = cli("check")
-    assert (code, out) == (3, "")
+    assert (3, "") == (code, out)
     lines = err.splitlines()
     for line, place, word in zip(
         lines,
@@ -219,17 +219,17 @@ def test_check_lists_every_mistake_at_once_with_its_line(notes, folder, cli):
     ):
         assert line.startswith(f"error: {place}: ")
         assert word in line
-    assert lines[-1] == "3 problems stop the worker"
+    assert "3 problems stop the worker" == lines[-1]
     document = json.loads(cli("check", "--json")[1])
     assert document["ok"] is False
     assert [each["line"] for each in document["problems"] if each["severity"] == "error"] == [2, 3, 6]
 
 
 def test_check_of_a_broken_plugin_that_the_file_needs_is_exit_code_5(broken, folder, cli):
-    assert cli("check")[0] == 0
+    assert 0 == cli("check")[0]
     (folder / "jobs.toml").write_text('[jobs."broken.type"]\ntimeout = "1m"\n')
     code, _, err = cli("check")
-    assert code == 5
+    assert 5 == code
     assert "RuntimeError: no good" in err
 
 
@@ -238,25 +238,25 @@ def test_a_file_that_cannot_be_read_is_exit_code_3_in_both_forms(folder, cli, te
     if text is not None:
         (folder / "other.toml").write_text(text)
     code, _, err = cli("--config", "other.toml", "check")
-    assert (code, err.startswith("error: other.toml")) == (3, True)
+    assert (3, True) == (code, err.startswith("error: other.toml"))
     code, out, _ = cli("--config", "other.toml", "check", "--json")
-    assert (code, json.loads(out)["problems"][0]["file"]) == (3, "other.toml")
+    assert (3, "other.toml") == (code, json.loads(out)["problems"][0]["file"])
 
 
 def test_check_with_the_store_tells_of_a_policy_in_force_that_differs(hands, install, cli):
     install("acme-notes", {"acme_notes": TYPES}, plugins=["notes = acme_notes"])
     hands.announce("notes.write")
     code, _, err = cli("check", "--store")
-    assert code == 0
+    assert 0 == code
     assert 'jobs."notes.write": another policy than this file\'s is in force' in err
     assert "no append-only file" in err
 
 
 def test_init_writes_a_file_that_check_accepts(notes, folder, cli):
     code, out, err = cli("init")
-    assert (code, out, err.splitlines()[0]) == (0, "", "wrote jobs.toml: edit it, then try jobframe check")
-    assert cli("check")[0] == 0
-    assert tomllib.loads((folder / "jobs.toml").read_text())["jobs"]["notes.write"] == {}
+    assert (0, "", "wrote jobs.toml: edit it, then try jobframe check") == (code, out, err.splitlines()[0])
+    assert 0 == cli("check")[0]
+    assert {} == tomllib.loads((folder / "jobs.toml").read_text())["jobs"]["notes.write"]
 
 
 def test_every_key_of_init_is_right_when_it_is_switched_on(notes, folder, cli):
@@ -265,10 +265,10 @@ def test_every_key_of_init_is_right_when_it_is_switched_on(notes, folder, cli):
     own = on.split("[settings.")[0] + '[settings.notes]\nfolder = "notes"\n'
     (folder / "jobs.toml").write_text(own.replace("allow = [", 'allow = ["acme-notes", '))
     code, _, err = cli("check")
-    assert code == 0, err
+    assert 0 == code, err
     document = tomllib.loads(own)
-    assert set(document["defaults"]) == set(KEYS) - {"run_in"}
-    assert document["jobs"]["notes.write"] == {"run_in": "loop", "concurrency": 3, "timeout": "2m"}
+    assert set(KEYS) - {"run_in"} == set(document["defaults"])
+    assert {"run_in": "loop", "concurrency": 3, "timeout": "2m"} == document["jobs"]["notes.write"]
 
 
 def test_init_takes_the_sentences_from_the_classes(notes, cli):
@@ -279,11 +279,11 @@ def test_init_takes_the_sentences_from_the_classes(notes, cli):
 def test_init_replaces_no_file_unless_told_to(folder, cli):
     (folder / "jobs.toml").write_text("# mine\n")
     code, _, err = cli("init")
-    assert (code, "--force replaces it" in err) == (1, True)
-    assert (folder / "jobs.toml").read_text() == "# mine\n"
-    assert cli("init", "--force")[0] == 0
+    assert (1, True) == (code, "--force replaces it" in err)
+    assert "# mine\n" == (folder / "jobs.toml").read_text()
+    assert 0 == cli("init", "--force")[0]
 
 
 def test_init_writes_where_config_points(folder, cli):
-    assert cli("--config", "deploy.toml", "init")[0] == 0
+    assert 0 == cli("--config", "deploy.toml", "init")[0]
     assert (folder / "deploy.toml").exists()

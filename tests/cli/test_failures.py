@@ -48,13 +48,13 @@ def test_each_error_has_the_exit_code_of_the_contract(error, code):
 
 def test_an_error_is_said_without_a_traceback(capsys):
     report(JobNotFound("a:b"), debug=False)
-    assert capsys.readouterr().err == "error: no job 'a:b': it never existed, or its record is no longer kept\n"
+    assert "error: no job 'a:b': it never existed, or its record is no longer kept\n" == capsys.readouterr().err
 
 
 def test_every_problem_of_a_configuration_is_a_line_of_its_own(capsys):
     problems = (Problem("a", "is wrong", "jobs.toml", 3), Problem("b", "too", "jobs.toml", 9))
     report(ConfigError(*problems), debug=False)
-    assert capsys.readouterr().err.splitlines() == ["error: jobs.toml:3: a: is wrong", "error: jobs.toml:9: b: too"]
+    assert ["error: jobs.toml:3: a: is wrong", "error: jobs.toml:9: b: too"] == capsys.readouterr().err.splitlines()
 
 
 def test_an_unexpected_error_shows_its_place_and_keeps_its_text_to_itself(capsys):
@@ -71,4 +71,4 @@ def test_debug_shows_the_traceback(capsys):
 
 def test_a_file_that_cannot_be_written_is_named(capsys):
     report(PermissionError(13, "Permission denied", "jobs.toml"), debug=False)
-    assert capsys.readouterr().err == "error: jobs.toml: Permission denied\n"
+    assert "error: jobs.toml: Permission denied\n" == capsys.readouterr().err

@@ -19,36 +19,36 @@ def enqueue(hands, cli):
 
     def call(*words):
         code, out, err = cli("enqueue", "doc.embed", *words)
-        assert code == 0, err
+        assert 0 == code, err
         return out.strip()
 
     return call
 
 
 def test_enqueue_prints_the_id_alone(enqueue):
-    assert enqueue("document_id=42", "--id", "one") == "doc.embed:one"
+    assert "doc.embed:one" == enqueue("document_id=42", "--id", "one")
 
 
 def test_an_equal_job_is_told_and_its_id_printed(enqueue, cli):
     enqueue("--id", "one")
     code, out, err = cli("enqueue", "doc.embed", "--id", "one")
-    assert (code, out, "nothing was enqueued" in err) == (0, "doc.embed:one\n", True)
-    assert json.loads(cli("enqueue", "doc.embed", "--id", "one", "--json")[1]) == {
+    assert (0, "doc.embed:one\n", True) == (code, out, "nothing was enqueued" in err)
+    assert {
         "id": "doc.embed:one",
         "created": False,
-    }
+    } == json.loads(cli("enqueue", "doc.embed", "--id", "one", "--json")[1])
 
 
 def test_the_options_of_a_job_reach_the_queue(enqueue, cli_json):
     job_id = enqueue("--delay", "1h", "--key", "k", "--priority", "high", "--max-retries", "0", "--timeout", "5s")
-    assert cli_json("show", job_id)["state"] == "delayed"
-    assert enqueue("--key", "k") == job_id
+    assert "delayed" == cli_json("show", job_id)["state"]
+    assert job_id == enqueue("--key", "k")
 
 
 def test_an_unknown_type_is_answered_with_the_nearest(hands, cli):
     hands.announce("doc.embed")
     code, out, err = cli("enqueue", "doc.embde")
-    assert (code, out) == (1, "")
+    assert (1, "") == (code, out)
     assert "did you mean 'doc.embed'?" in err
 
 
@@ -65,7 +65,7 @@ def test_an_unknown_type_is_answered_with_the_nearest(hands, cli):
 def test_wrong_arguments_are_wrong_usage_and_payloads_stay_out_of_sight(hands, cli, words, complaint):
     hands.announce("doc.embed")
     code, out, err = cli("enqueue", "doc.embed", *words)
-    assert (code, out) == (2, "")
+    assert (2, "") == (code, out)
     assert complaint in err
     assert SECRET not in err
 
@@ -73,7 +73,7 @@ def test_wrong_arguments_are_wrong_usage_and_payloads_stay_out_of_sight(hands, c
 def test_a_field_that_the_type_does_not_have_is_refused(hands, cli):
     hands.announce("doc.embed")
     code, _, err = cli("enqueue", "doc.embed", f"document={SECRET}")
-    assert code == 1
+    assert 1 == code
     assert "did you mean 'document_id'?" in err
     assert SECRET not in err
 
@@ -82,15 +82,15 @@ def test_wait_prints_the_result_of_a_job_that_completed(hands, enqueue, cli):
     job_id = enqueue("--id", "one")
     hands.work(Completed(b'{"chunks":3}'))
     code, out, _ = cli("enqueue", "doc.embed", "--id", "one", "--wait", "--json")
-    assert code == 0
-    assert json.loads(out) == {"id": job_id, "created": False, "state": "completed", "result": {"chunks": 3}}
+    assert 0 == code
+    assert {"id": job_id, "created": False, "state": "completed", "result": {"chunks": 3}} == json.loads(out)
 
 
 def test_wait_fails_when_the_job_fails(hands, enqueue, cli):
     enqueue("--id", "one")
     hands.work(Failed("broken document"))
     code, _, err = cli("enqueue", "doc.embed", "--id", "one", "--wait")
-    assert (code, err.splitlines()[-1]) == (1, "error: job doc.embed:one failed: broken document")
+    assert (1, "error: job doc.embed:one failed: broken document") == (code, err.splitlines()[-1])
 
 
 def test_list_pages_through_the_jobs_of_a_state(enqueue, cli_json):
@@ -111,11 +111,11 @@ def test_list_shows_metadata_and_no_payload(enqueue, cli):
 
 def test_list_says_when_nothing_matches(hands, cli):
     hands.announce("doc.embed")
-    assert cli("list")[:2] == (0, "No job matches.\n")
+    assert (0, "No job matches.\n") == cli("list")[:2]
 
 
 def test_a_cursor_that_is_none_is_wrong_usage(hands, cli):
-    assert cli("list", "--cursor", "nonsense")[0] == 2
+    assert 2 == cli("list", "--cursor", "nonsense")[0]
 
 
 def test_show_tells_the_attempts_of_a_failed_job(hands, enqueue, cli, cli_json):
@@ -123,8 +123,8 @@ def test_show_tells_the_attempts_of_a_failed_job(hands, enqueue, cli, cli_json):
     error = AttemptError(1, 1_767_225_600_000, "w1", 12, "ValueError", "no text", ("doc.py:7 embed",))
     hands.work(Failed("exhausted"), Record(attempts=1, errors=(error,)).encode())
     document = cli_json("show", job_id)
-    assert (document["state"], document["reason"], document["attempts"]) == ("failed", "exhausted", 1)
-    assert document["errors"] == [
+    assert ("failed", "exhausted", 1) == (document["state"], document["reason"], document["attempts"])
+    assert [
         {
             "attempt": 1,
             "at": "2026-01-01T00:00:00.000Z",
@@ -134,7 +134,7 @@ def test_show_tells_the_attempts_of_a_failed_job(hands, enqueue, cli, cli_json):
             "message": "no text",
             "trace": ["doc.py:7 embed"],
         }
-    ]
+    ] == document["errors"]
     text = cli("show", job_id)[1]
     assert "failed (exhausted)" in text
     assert "ValueError: no text" in text
@@ -146,42 +146,42 @@ def test_show_prints_a_result_only_when_asked(hands, enqueue, cli, cli_json):
     hands.work(Completed(f'"{SECRET}"'.encode()))
     assert "result" not in cli_json("show", job_id)
     assert SECRET not in cli("show", job_id)[1]
-    assert cli_json("show", job_id, "--result")["result"] == SECRET
+    assert SECRET == cli_json("show", job_id, "--result")["result"]
 
 
 def test_a_job_that_does_not_exist_is_reported(hands, cli):
     code, _, err = cli("show", "doc.embed:none")
-    assert (code, err) == (1, "error: no job 'doc.embed:none': it never existed, or its record is no longer kept\n")
+    assert (1, "error: no job 'doc.embed:none': it never existed, or its record is no longer kept\n") == (code, err)
 
 
 def test_a_word_that_is_no_job_id_is_wrong_usage(hands, cli):
-    assert cli("show", "none")[0] == 2
+    assert 2 == cli("show", "none")[0]
 
 
 def test_cancel_ends_a_waiting_job(enqueue, cli, cli_json):
     job_id = enqueue()
-    assert cli("cancel", job_id, "--reason", "mistake")[:2] == (0, f"cancelled {job_id}\n")
+    assert (0, f"cancelled {job_id}\n") == cli("cancel", job_id, "--reason", "mistake")[:2]
     document = cli_json("show", job_id)
-    assert (document["state"], document["reason"]) == ("cancelled", "mistake")
+    assert ("cancelled", "mistake") == (document["state"], document["reason"])
 
 
 def test_cancel_of_an_ended_job_fails_and_says_how_it_ended(hands, enqueue, cli):
     job_id = enqueue("--id", "one")
     hands.work(Completed())
     code, _, err = cli("cancel", job_id)
-    assert (code, err) == (1, f"error: {job_id} has already ended: it is completed\n")
+    assert (1, f"error: {job_id} has already ended: it is completed\n") == (code, err)
 
 
 def test_retry_queues_one_job_again(hands, enqueue, cli, cli_json):
     job_id = enqueue()
     hands.work(Failed("broken"))
-    assert cli("retry", job_id)[:2] == (0, "1 retried\n")
-    assert cli_json("show", job_id)["state"] == "waiting"
+    assert (0, "1 retried\n") == cli("retry", job_id)[:2]
+    assert "waiting" == cli_json("show", job_id)["state"]
 
 
 def test_retry_of_a_waiting_job_is_refused(enqueue, cli):
     code, _, err = cli("retry", enqueue())
-    assert code == 1
+    assert 1 == code
     assert "refused" in err
 
 
@@ -189,15 +189,15 @@ def test_retry_of_all_takes_the_type_and_state_asked_for(hands, enqueue, cli, cl
     for number in range(3):
         enqueue("--id", f"n{number}")
         hands.work(Parked("too new") if number == 0 else Failed("broken"))
-    assert cli("retry", "--type", "doc.embed", "--state", "failed", "--dry-run")[:2] == (0, "2 would be retried\n")
-    assert cli_json("stats")["jobs"]["failed"] == 2
-    assert cli_json("retry", "--type", "doc.embed", "--state", "failed") == {
+    assert (0, "2 would be retried\n") == cli("retry", "--type", "doc.embed", "--state", "failed", "--dry-run")[:2]
+    assert 2 == cli_json("stats")["jobs"]["failed"]
+    assert {
         "matched": 2,
         "retried": 2,
         "refused": [],
-    }
+    } == cli_json("retry", "--type", "doc.embed", "--state", "failed")
     counts = cli_json("stats")["jobs"]
-    assert (counts["failed"], counts["parked"], counts["waiting"]) == (0, 1, 2)
+    assert (0, 1, 2) == (counts["failed"], counts["parked"], counts["waiting"])
 
 
 def test_retry_names_the_job_whose_key_is_held_by_another(hands, enqueue, cli_json, cli):
@@ -206,10 +206,10 @@ def test_retry_names_the_job_whose_key_is_held_by_another(hands, enqueue, cli_js
     other = enqueue("--key", "k")
     code, out, _ = cli("retry", "--type", "doc.embed", "--state", "failed", "--json")
     (refusal,) = json.loads(out)["refused"]
-    assert (code, refusal["id"]) == (1, job_id)
+    assert (1, job_id) == (code, refusal["id"])
     assert other in refusal["reason"]
 
 
 @pytest.mark.parametrize("words", [[], ["a:b", "--type", "a", "--state", "failed"], ["--type", "a"]])
 def test_retry_wants_either_an_id_or_type_and_state(hands, cli, words):
-    assert cli("retry", *words)[0] == 2
+    assert 2 == cli("retry", *words)[0]

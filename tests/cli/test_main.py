@@ -24,12 +24,12 @@ def test_help_imports_neither_redis_nor_arq_nor_aiohttp_nor_rich_nor_a_plugin():
         "heavy = ('redis', 'arq', 'aiohttp', 'rich', 'pluggy', 'tomlkit', 'jobframe_', 'jobframe.wiring')\n"
         "print('\\nHEAVY', [name for name in sys.modules if name.startswith(heavy)])"
     )
-    assert heavy.splitlines()[-1] == "HEAVY []"
+    assert "HEAVY []" == heavy.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_of_the_table_is_there_and_its_help_ends_with_an_example(name, capsys):
-    assert run([name, "--help"]) == 0
+    assert 0 == run([name, "--help"])
     lines = capsys.readouterr().out.rstrip().splitlines()
     assert lines[-1].startswith("    jobframe "), lines
     assert any(line.strip() in ("Example:", "Examples:") for line in lines)
@@ -43,7 +43,7 @@ def test_the_table_names_each_command_as_the_command_names_itself(name):
 
 
 def test_a_misspelt_command_is_answered_with_the_nearest_one(capsys):
-    assert run(["stat"]) == 2
+    assert 2 == run(["stat"])
     assert "no command 'stat': did you mean 'stats'?" in capsys.readouterr().err
 
 
@@ -51,19 +51,19 @@ def test_help_of_a_command_is_what_its_own_option_shows(capsys):
     run(["help", "cancel"])
     by_help = capsys.readouterr().out
     run(["cancel", "--help"])
-    assert capsys.readouterr().out == by_help
+    assert by_help == capsys.readouterr().out
 
 
 def test_help_of_a_command_that_does_not_exist_is_wrong_usage(capsys):
-    assert run(["help", "cancle"]) == 2
+    assert 2 == run(["help", "cancle"])
     assert "did you mean 'cancel'?" in capsys.readouterr().err
 
 
 def test_version_names_the_program(capsys):
-    assert run(["--version"]) == 0
+    assert 0 == run(["--version"])
     assert capsys.readouterr().out.startswith("jobframe ")
 
 
 def test_an_unknown_option_is_wrong_usage(capsys):
-    assert run(["cancel", "--no-such-option"]) == 2
+    assert 2 == run(["cancel", "--no-such-option"])
     assert "--no-such-option" in capsys.readouterr().err

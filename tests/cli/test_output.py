@@ -11,12 +11,12 @@ from jobframe.cli.times import ago, iso, span
 def test_plain_columns_are_padded_and_never_cut(capsys):
     emit_table(("type", "#jobs"), [("a", "1"), ("b" * 200, "1000")], empty="none")
     lines = capsys.readouterr().out.splitlines()
-    assert [f"{'TYPE':<200}  JOBS", f"{'a':<200}     1", "b" * 200 + "  1000"] == lines
+    assert lines == [f"{'TYPE':<200}  JOBS", f"{'a':<200}     1", "b" * 200 + "  1000"]
 
 
 def test_no_rows_are_said_in_words(capsys):
     emit_table(("type",), [], empty="No job matches.")
-    assert capsys.readouterr().out == "No job matches.\n"
+    assert "No job matches.\n" == capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_a_span_is_told_in_its_largest_unit(ms, expected):
 
 
 def test_programs_get_iso_8601_in_utc():
-    assert iso(1_767_225_600_123) == "2026-01-01T00:00:00.123Z"
+    assert "2026-01-01T00:00:00.123Z" == iso(1_767_225_600_123)
     assert iso(None) is None

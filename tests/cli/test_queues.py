@@ -9,11 +9,11 @@ from jobframe.core.outcome import Completed
 
 def test_pause_and_resume_are_seen_in_stats_and_types(hands, cli, cli_json):
     hands.announce("doc.embed")
-    assert cli("pause", "doc.embed")[0] == 0
+    assert 0 == cli("pause", "doc.embed")[0]
     assert cli_json("stats")["types"]["doc.embed"]["paused"] is True
     assert "paused" in cli("stats")[1]
     assert [each["paused"] for each in cli_json("types") if each["type"] == "doc.embed"] == [True]
-    assert cli("resume", "doc.embed")[0] == 0
+    assert 0 == cli("resume", "doc.embed")[0]
     assert cli_json("stats")["types"]["doc.embed"]["paused"] is False
 
 
@@ -21,7 +21,7 @@ def test_pause_and_resume_are_seen_in_stats_and_types(hands, cli, cli_json):
 def test_a_type_that_nobody_announced_cannot_be_paused(hands, cli, command):
     hands.announce("doc.embed")
     code, _, err = cli(command, "doc.embad")
-    assert code == 1
+    assert 1 == code
     assert "did you mean 'doc.embed'?" in err
 
 
@@ -31,11 +31,11 @@ def test_stats_count_per_type_and_in_all(hands, cli, cli_json):
         cli("enqueue", name)
     hands.work(Completed())
     document = cli_json("stats")
-    assert (document["jobs"]["waiting"], document["jobs"]["completed"]) == (1, 1)
-    assert document["workers"] == {"alive": 1, "stale": 0}
+    assert (1, 1) == (document["jobs"]["waiting"], document["jobs"]["completed"])
+    assert {"alive": 1, "stale": 0} == document["workers"]
     lines = cli("stats")[1].splitlines()
-    assert lines[0].split()[:3] == ["TYPE", "ACTIVE", "WAITING"]
-    assert [line.split()[0] for line in lines[1:]] == ["doc.embed", "doc.ingest"]
+    assert ["TYPE", "ACTIVE", "WAITING"] == lines[0].split()[:3]
+    assert ["doc.embed", "doc.ingest"] == [line.split()[0] for line in lines[1:]]
 
 
 def test_stats_of_an_empty_namespace_say_what_to_do(hands, cli):
@@ -45,13 +45,13 @@ def test_stats_of_an_empty_namespace_say_what_to_do(hands, cli):
 def test_workers_are_listed_with_what_they_run(hands, cli, cli_json):
     hands.announce("doc.embed")
     (worker,) = cli_json("workers")
-    assert (worker["worker"], worker["state"], worker["types"], worker["max_jobs"]) == (
+    assert (
         "w1",
         "alive",
         ["doc.embed"],
         10,
-    )
-    assert worker["started_at"] == "1970-01-01T00:00:00.005Z"
+    ) == (worker["worker"], worker["state"], worker["types"], worker["max_jobs"])
+    assert "1970-01-01T00:00:00.005Z" == worker["started_at"]
     assert "w1" in cli("workers")[1]
 
 
@@ -64,7 +64,7 @@ def test_no_worker_is_said_in_words(hands, cli):
 )
 def test_without_a_server_the_exit_code_is_4_and_the_cure_is_named(folder, cli, words):
     code, out, err = cli(*words)
-    assert (code, out) == (4, "")
+    assert (4, "") == (code, out)
     assert "no server in .jobframe: start `jobframe up`" in err
     assert "Traceback" not in err
 
@@ -72,7 +72,7 @@ def test_without_a_server_the_exit_code_is_4_and_the_cure_is_named(folder, cli, 
 def test_a_server_that_does_not_answer_is_exit_code_4(folder, cli):
     (folder / "jobs.toml").write_text('[redis]\nurl = "redis://127.0.0.1:1/0"\n')
     code, _, err = cli("stats")
-    assert code == 4
+    assert 4 == code
     assert err.startswith("error: ")
 
 
@@ -83,7 +83,7 @@ def test_types_do_without_a_server(folder, cli_json):
 def test_types_list_what_workers_announced_and_nobody_installed(hands, cli_json):
     hands.announce("elsewhere.only")
     (found,) = (each for each in cli_json("types") if each["type"] == "elsewhere.only")
-    assert found == {
+    assert {
         "type": "elsewhere.only",
         "version": 1,
         "distribution": None,
@@ -92,4 +92,4 @@ def test_types_list_what_workers_announced_and_nobody_installed(hands, cli_json)
         "restricted": [],
         "workers": 1,
         "paused": False,
-    }
+    } == found

@@ -41,7 +41,7 @@ def _metrics(address):
     with closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=WITHIN_S)) as connection:
         connection.request("GET", parts.path)
         answer = connection.getresponse()
-        assert answer.status == 200
+        assert 200 == answer.status
         return json.load(answer)
 
 
@@ -49,17 +49,17 @@ def test_serve_prints_its_address_answers_there_and_ends_on_a_signal(hands, fold
     with (folder / "jobs.toml").open("a") as file:
         file.write("[status]\nport = 0\n")
     with _serving() as process:
-        assert _metrics(_address(process))["workers"] == {"alive": 0, "stale": 0}
+        assert {"alive": 0, "stale": 0} == _metrics(_address(process))["workers"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(WITHIN_S) == 0
+        assert 0 == process.wait(WITHIN_S)
 
 
 def test_serve_without_a_url_starts_the_embedded_server_and_takes_it_down(folder):
     (folder / "jobs.toml").write_text("[status]\nport = 0\n")
     with _serving() as process:
-        assert _metrics(_address(process))["types"] == {}
+        assert {} == _metrics(_address(process))["types"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(WITHIN_S) == 0
+        assert 0 == process.wait(WITHIN_S)
     assert (folder / ".jobframe").is_dir()
 
 
@@ -72,5 +72,5 @@ def test_a_port_that_another_jobframe_serves_is_an_error_for_serve_alone(hands, 
         (folder / "jobs.toml").write_text(text)
         with _serving() as second:
             _, err = second.communicate(timeout=WITHIN_S)
-            assert second.returncode == 1
+            assert 1 == second.returncode
             assert f"another jobframe serves on 127.0.0.1 port {port} already" in err
