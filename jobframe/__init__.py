@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobframe.client import Handle, Jobs, SyncHandle, SyncJobs, connect, connect_sync
+    from jobframe.config.settings import settings
     from jobframe.core.context import App, Context
     from jobframe.core.errors import (
         ConfigError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         JobNotFound,
         PayloadError,
         PluginError,
+        Problem,
         QueueFull,
         RestrictedField,
         StoreFull,
@@ -33,22 +35,25 @@ if TYPE_CHECKING:
     from jobframe.core.jobtype import JobType, job
     from jobframe.core.outcome import Cancel, Fail, Retry, Snooze
     from jobframe.core.payload import restricted
+    from jobframe.core.shown import printable
     from jobframe.registry.hookspecs import hookimpl
     from jobframe.runtime.arq_codec import arq_dumps, arq_loads
     from jobframe.runtime.worker import WorkerSettings
 
 _HOMES = {
     "client": ("Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync"),
+    "config.settings": ("settings",),
     "core.context": ("App", "Context"),
     "core.errors": (
         "ConfigError", "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError",
-        "QueueFull", "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout", "UnknownJobType",
+        "Problem", "QueueFull", "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout", "UnknownJobType",
     ),
     "core.event": ("Event",),
     "core.job": ("JobInfo", "NewJob", "State"),
     "core.jobtype": ("JobType", "job"),
     "core.outcome": ("Cancel", "Fail", "Retry", "Snooze"),
     "core.payload": ("restricted",),
+    "core.shown": ("printable",),
     "registry.hookspecs": ("hookimpl",),
     "runtime.arq_codec": ("arq_dumps", "arq_loads"),
     "runtime.worker": ("WorkerSettings",),
@@ -56,11 +61,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - the order of the table above
-    "Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync", "App", "Context", "ConfigError",
-    "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError", "QueueFull",
+    "Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync", "settings", "App", "Context", "ConfigError",
+    "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError", "Problem", "QueueFull",
     "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout", "UnknownJobType", "Event", "JobInfo", "NewJob",
-    "State", "JobType", "job", "Cancel", "Fail", "Retry", "Snooze", "restricted", "hookimpl", "arq_dumps", "arq_loads",
-    "WorkerSettings",
+    "State", "JobType", "job", "Cancel", "Fail", "Retry", "Snooze", "restricted", "printable", "hookimpl", "arq_dumps",
+    "arq_loads", "WorkerSettings",
 ]  # fmt: skip
 
 

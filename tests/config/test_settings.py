@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+import jobframe
 from jobframe.config.reader import read
 from jobframe.config.settings import structure, structure_all
 from jobframe.core.errors import ConfigError
@@ -54,3 +55,10 @@ def test_the_settings_of_all_plugins_are_read_as_far_as_they_fit(write):
 
     assert settings == {Settings: Settings(batch=2)}
     assert ["jobs.toml:4: settings.b.url: expected text, got a whole number"] == list(map(str, problems))
+
+
+def test_a_command_reads_its_settings_through_the_public_door(write):
+    path = write("[settings.sync]\nbatch = 2\n").rename("other.toml")
+
+    assert Settings(batch=2) == jobframe.settings("sync", Settings, config=path)
+    assert Settings() == jobframe.settings("sync", Settings)
