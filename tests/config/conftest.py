@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from jobframe.core.jobtype import JobType
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
+def folder(tmp_path: Path, monkeypatch) -> Path:
     """Every test stands in an empty folder, with none of the variables that jobframe reads."""
     for variable in ("JOBFRAME_CONFIG", "JOBFRAME_REDIS_URL", "QUEUE_BACKOFF_STRATEGY", "QUEUE_MAX_RETRIES"):
         monkeypatch.delenv(variable, raising=False)
@@ -19,7 +20,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def write(folder):
+def write(folder: Path) -> Callable[[str], Path]:
     """Write *text* as ./jobs.toml and return its path."""
 
     def write_file(text: str) -> Path:

@@ -36,7 +36,7 @@ def test_without_a_file_everything_has_its_documented_default():
             grace_ms=25_000,
             lease_ms=12_000,
             threads=32,
-            children=os.cpu_count(),
+            children=os.cpu_count() or 1,
             durability="aof",
             policy="apply",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from jobframe.core.backoff import Backoff
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import KEYS, Policy, parse_key
 
-VALUES = {
+VALUES: dict[str, list[Any]] = {
     "run_in": ["loop", "thread", "process"],
     "concurrency": [1, 2, 3],
     "priority": ["high", "normal", "low"],

@@ -45,7 +45,11 @@ class Settings:
     name: str | None = None
     wait_ms: int = attrs.field(default=1_000, validator=positive)
     limit_ms: int | None = None
-    size: int = attrs.field(default="1MB", converter=megabytes, validator=positive)
+    size: int = attrs.field(
+        default="1MB",  # type: ignore[assignment] # the converter takes it
+        converter=megabytes,
+        validator=positive,
+    )
     mode: Literal["fast", "safe"] = "safe"
     either: int | str = 1
     colour: Colour = Colour.RED
