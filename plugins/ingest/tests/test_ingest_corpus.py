@@ -214,14 +214,6 @@ def test_words_without_a_match_finds_nothing(corpus, query):
     assert corpus.words(query) == []
 
 
-def test_a_cursor_is_kept_by_source(corpus):
-    assert corpus.cursor("docs") == ""
-    corpus.set_cursor("docs", "one")
-    corpus.set_cursor("docs", "two")
-    corpus.set_cursor("wiki", "other")
-    assert corpus.cursor("docs") == "two"
-
-
 def test_vacuum_gives_the_space_of_removed_documents_back(corpus, corpus_url):
     file = Path(corpus_url.removeprefix("sqlite:///"))
     corpus.put_document(DOCUMENT, chunks(*(f"{number} " + "long text " * 100 for number in range(500))))

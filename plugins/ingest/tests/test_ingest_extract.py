@@ -8,7 +8,8 @@ from fpdf import FPDF
 from pypdf import PdfReader, PdfWriter
 
 from jobframe_ingest.chunking import split
-from jobframe_ingest.extract import Kind, extract, kind_of
+from jobframe_ingest.extract import extract, kind_of
+from jobframe_ingest.kinds import Kind
 from jobframe_ingest.refusal import Refused
 
 SECRET = "Klabautermann"

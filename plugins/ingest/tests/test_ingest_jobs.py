@@ -143,7 +143,7 @@ def test_a_source_that_does_not_answer_is_worth_another_attempt(ctx, unused_tcp_
 def test_the_text_of_a_writer_that_came_in_between_is_not_overwritten_with_older_text(ctx, corpus, root, monkeypatch):
     """The first look at the file finds the old text; before it is written, another job writes the new one."""
     (root / "a.md").write_text("# Lamp\n\nold")
-    fetched = []
+    fetched: list[bytes] = []
 
     def fetch(*_: object, **__: object) -> bytes:
         fetched.append((root / "a.md").read_bytes())
@@ -152,7 +152,7 @@ def test_the_text_of_a_writer_that_came_in_between_is_not_overwritten_with_older
             corpus.put_document(Document(NAME, "docs", "a.md", "v2", "hash"), [])
         return fetched[-1]
 
-    monkeypatch.setattr("jobframe_ingest.jobs.fetch", fetch)
+    monkeypatch.setattr("jobframe_ingest.fetch.fetch", fetch)
     ingest(ctx, root)
 
     assert [chunk.text for chunk in corpus.chunks_without_vectors(NAME, "none")] == ["Lamp\nnew"]
@@ -165,7 +165,7 @@ def test_a_document_that_others_keep_writing_is_tried_again_later(ctx, corpus, r
         corpus.put_document(Document(NAME, "docs", "a.md", str(next(versions))), [])
         return b"text"
 
-    monkeypatch.setattr("jobframe_ingest.jobs.fetch", fetch)
+    monkeypatch.setattr("jobframe_ingest.fetch.fetch", fetch)
     with pytest.raises(jobframe.Retry, match="keep writing"):
         ingest(ctx, root)
 

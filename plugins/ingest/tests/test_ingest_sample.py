@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from jobframe_ingest.chunking import split
-from jobframe_ingest.extract import Kind, extract, kind_of
+from jobframe_ingest.extract import extract, kind_of
+from jobframe_ingest.kinds import Kind
 
 SAMPLE = Path(__file__).parents[3] / "examples" / "docs"
 FILES = sorted(path for path in SAMPLE.rglob("*") if path.is_file())

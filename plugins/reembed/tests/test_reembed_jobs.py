@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 
@@ -21,7 +23,7 @@ class Recorder:
     fingerprint: str = "test:recorder:1:2"
     dim: int = 2
     given: list = attrs.field(factory=list)
-    meanwhile: object = None
+    meanwhile: Callable[[], object] | None = None
 
     async def embed(self, texts):
         self.given.append(list(texts))

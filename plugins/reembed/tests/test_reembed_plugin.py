@@ -14,7 +14,7 @@ from jobframe_reembed.settings import ReembedSettings
 
 
 def test_importing_the_plugin_loads_neither_the_model_nor_an_http_client():
-    heavy = {"wordllama", "tokenizers", "aiohttp", "redis"}
+    heavy = {"wordllama", "tokenizers", "aiohttp", "redis", "numpy"}
     code = f"import sys, jobframe_reembed.plugin; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
 

@@ -152,8 +152,19 @@ def test_memory_is_a_source_too(memory):
     assert ["a.md"] == [uri for uri in before if before[uri] != after[uri]]
 
 
+class Site(http.server.ThreadingHTTPServer):
+    dateless = False
+    broken = ""
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/docs"
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
     """A web server's own index of folders; silent, and forgetful of dates when its server is."""
+
+    server: Site
 
     def log_message(self, *_):
         pass
@@ -163,7 +174,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             super().send_header(keyword, value)
 
     def do_GET(self):
-        if self.path.rstrip("/") in self.server.broken:
+        if self.path.rstrip("/") == self.server.broken:
             self.send_error(500)
         else:
             super().do_GET()
@@ -172,11 +183,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def site(folder):
     (folder / "with blank.html").write_text('<a href="../../private.md">up</a>')
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder.parent))
-    server.dateless, server.broken = False, set()
+    server = Site(("127.0.0.1", 0), partial(Handler, directory=folder.parent))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    server.url = f"http://127.0.0.1:{server.server_port}/docs"
     yield server
     server.shutdown()
     thread.join()
@@ -207,7 +216,7 @@ def test_without_a_date_the_content_is_the_version(site, folder):
 
 
 def test_a_web_folder_below_that_fails_fails_the_whole_listing(site):
-    site.broken.add("/docs/deep")
+    site.broken = "/docs/deep"
     with pytest.raises(ListingError, match="500"):
         listed(site.url)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import click
 
+import jobframe
 from jobframe_ingest.corpus import Corpus, Document
 from jobframe_ingest.settings import IngestSettings
 
@@ -20,10 +21,11 @@ _HEADINGS = ("SOURCE", "URI", "CHUNKS", "TITLE")
 @click.option("--source", metavar="NAME", help="Only the documents of this source.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.pass_obj
-def documents(invocation: object, source: str | None, *, as_json: bool) -> None:
+def documents(invocation: Any, source: str | None, *, as_json: bool) -> None:
     """List the documents in the corpus."""
+    settings = jobframe.settings("ingest", IngestSettings, config=invocation.config)
     try:
-        with Corpus.open(_corpus_url(getattr(invocation, "config", None)), create=False) as corpus:
+        with Corpus.open(settings.corpus, create=False) as corpus:
             found, chunks = corpus.documents(source), corpus.chunk_counts()
     except FileNotFoundError:  # nothing was ingested here yet
         found, chunks = [], {}
@@ -40,12 +42,6 @@ def documents(invocation: object, source: str | None, *, as_json: bool) -> None:
         click.echo("The corpus holds no documents" + (f" of source {source}." if source else "."))
 
 
-def _corpus_url(config: Path | None) -> str:
-    from jobframe.config import reader, settings  # noqa: PLC0415 - only this command reads jobs.toml by itself
-
-    return settings.structure(reader.read(config), "ingest", IngestSettings).corpus
-
-
 def _as_json(document: Document, chunks: int) -> dict[str, object]:
     return {
         "id": document.id, "source": document.source, "uri": document.uri, "version": document.version,
@@ -54,12 +50,7 @@ def _as_json(document: Document, chunks: int) -> dict[str, object]:
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    shown = [_HEADINGS, *(tuple(map(_printable, row)) for row in rows)]
+    shown = [_HEADINGS, *(tuple(map(jobframe.printable, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _printable(text: str) -> str:
-    """Keep a file's name from steering the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

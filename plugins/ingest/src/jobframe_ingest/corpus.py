@@ -182,19 +182,7 @@ class Corpus:
         """Return the chunks that best match any word of *query*, best first; it has no syntax, any text will do."""
         return search.words(self._database.connection(), query, limit)
 
-    # what sources remember, and upkeep
-
-    def cursor(self, source: str) -> str:
-        """Return what `set_cursor` last kept for *source*; empty when nothing."""
-        found: str | None = (
-            self._database.connection().execute("SELECT cursor FROM cursors WHERE source = ?", (source,)).get
-        )
-        return found or ""
-
-    def set_cursor(self, source: str, cursor: str) -> None:
-        """Keep *cursor* for *source*."""
-        with self._database.write() as connection:
-            connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (source, cursor))
+    # size and upkeep
 
     def counts(self) -> Counts:
         """Count documents, chunks, and vectors by model."""

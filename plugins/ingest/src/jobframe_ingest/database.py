@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
-import sqlite_vec
 
 __all__ = ["Database", "path_of"]
 
@@ -39,7 +38,6 @@ CREATE TRIGGER chunks_fts_drop AFTER DELETE ON chunks BEGIN
 END;
 CREATE TABLE models (number INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL);
 CREATE TABLE embedded (model INTEGER NOT NULL, chunk INTEGER NOT NULL, PRIMARY KEY (model, chunk)) WITHOUT ROWID;
-CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) WITHOUT ROWID;
 """  # each row of models has a vec0 table of its own beside these, because one such table holds vectors of one length
 
 
@@ -146,6 +144,8 @@ class Database:
 
 
 def _connect(path: Path) -> apsw.Connection:
+    import sqlite_vec  # noqa: PLC0415 - it brings numpy, which nothing but an open corpus needs
+
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(_BUSY_MS)
     connection.enable_load_extension(True)

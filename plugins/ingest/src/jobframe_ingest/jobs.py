@@ -11,7 +11,6 @@ import jobframe
 from jobframe_ingest.chunking import split
 from jobframe_ingest.corpus import Change, Corpus, Document, document_id
 from jobframe_ingest.extract import extract
-from jobframe_ingest.fetch import fetch
 from jobframe_ingest.records import Chunk
 from jobframe_ingest.refusal import Refused
 from jobframe_ingest.settings import IngestSettings
@@ -79,6 +78,8 @@ def delete(ctx: jobframe.Context, payload: IngestDelete) -> dict[str, object]:
 
 def _ingest(corpus: Corpus, settings: IngestSettings, name: str, payload: IngestDocument) -> Change:
     """Fetch and write; begin again when another writer came in between, lest this one put older text over newer."""
+    from jobframe_ingest.fetch import fetch  # noqa: PLC0415 - aiohttp and fsspec take longer than a worker's start
+
     for _ in range(_MOST_ROUNDS):
         stored = corpus.document(name)
         try:

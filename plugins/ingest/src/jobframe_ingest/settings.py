@@ -1,4 +1,4 @@
-"""The table ``[settings.ingest]`` of jobs.toml."""
+"""The table ``[settings.ingest]`` of jobs.toml. Published, as the corpus is: it says where the corpus is."""
 
 from __future__ import annotations
 

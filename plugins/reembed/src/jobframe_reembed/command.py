@@ -11,8 +11,9 @@ from typing import Any
 import attrs
 import click
 
-from jobframe import Fail, Retry
+from jobframe import Fail, Retry, printable, settings
 from jobframe_ingest.corpus import Corpus
+from jobframe_ingest.settings import IngestSettings
 from jobframe_reembed.embedder import Embedder, Model
 from jobframe_reembed.finder import Finding, find
 from jobframe_reembed.settings import ReembedSettings
@@ -44,14 +45,12 @@ def search(invocation: Any, words: tuple[str, ...], limit: int, *, as_json: bool
 
 
 async def _search(config: Path | None, query: str, limit: int) -> list[Finding]:
-    from jobframe_ingest.settings import IngestSettings  # noqa: PLC0415 - reading jobs.toml is this command's alone
-
-    settings = _settings(config, "reembed", ReembedSettings)
-    with _open(_settings(config, "ingest", IngestSettings).corpus) as corpus:
+    model_settings = settings("reembed", ReembedSettings, config=config)
+    with _open(settings("ingest", IngestSettings, config=config).corpus) as corpus:
         counts = corpus.counts()
         if not counts.documents:
             raise click.ClickException("the corpus is empty: fill it with `jobframe up` or `jobframe sync SOURCE`")
-        async with Model(settings) as model:
+        async with Model(model_settings) as model:
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     embedder = await model.embedder()
@@ -81,21 +80,10 @@ def _print(findings: Sequence[Finding]) -> None:
     if not findings:
         click.echo("Nothing found.")
     for place, finding in enumerate(findings, start=1):
-        click.echo(f"{place}. {click.style(_printable(finding.uri), bold=True)}  {finding.score:.4f}")
-        click.echo(f"   {_printable(_shortened(finding.text))}")
+        click.echo(f"{place}. {click.style(printable(finding.uri), bold=True)}  {finding.score:.4f}")
+        click.echo(f"   {printable(_shortened(finding.text))}")
 
 
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1].rstrip()}…"
-
-
-def _printable(text: str) -> str:
-    """Keep a document's text from steering the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _settings(config: Path | None, plugin: str, cls: type) -> Any:
-    from jobframe.config import reader, settings  # noqa: PLC0415 - costs more than the rest of this module
-
-    return settings.structure(reader.read(config), plugin, cls)

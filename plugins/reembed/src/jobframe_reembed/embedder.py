@@ -9,9 +9,7 @@ from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Protocol, Self
 
-from jobframe import ConfigError
-from jobframe.core.errors import Problem
-from jobframe.core.policy import nearest
+from jobframe import ConfigError, Problem
 from jobframe_reembed.settings import ReembedSettings
 
 __all__ = ["Embedder", "Model"]
@@ -86,7 +84,7 @@ def _load_installed(settings: ReembedSettings) -> Embedder:
     installed = {point.name: point for point in entry_points(group=GROUP)}
     point = installed.get(settings.model)
     if point is None:
-        hint = f"{nearest(settings.model, installed)}; a model behind an endpoint needs base_url"
-        raise ConfigError(Problem("settings.reembed.model", f"no embedder {settings.model!r} is installed{hint}"))
+        known = f"no embedder {settings.model!r} is installed, only {', '.join(sorted(installed))}"
+        raise ConfigError(Problem("settings.reembed.model", f"{known}; a model behind an endpoint needs base_url"))
     embedder: Embedder = point.load()(settings)
     return embedder

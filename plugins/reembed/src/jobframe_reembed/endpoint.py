@@ -16,8 +16,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from jobframe import ConfigError, Fail, Retry
-from jobframe.core.errors import Problem
+from jobframe import ConfigError, Fail, Problem, Retry
 from jobframe_reembed.settings import ReembedSettings
 
 __all__ = ["EndpointModel", "open_endpoint"]

@@ -13,6 +13,7 @@ import click
 
 import jobframe
 from jobframe_ingest.corpus import Corpus
+from jobframe_ingest.settings import IngestSettings
 from jobframe_sync.jobs import SyncSource, examine, refusal, sync_source
 from jobframe_sync.plan import Plan
 from jobframe_sync.settings import SourceSettings, SyncSettings
@@ -36,7 +37,7 @@ def sync(invocation: Any, source: str, *, dry_run: bool, as_json: bool) -> None:
     how many files were skipped; their ingests go on in the workers.
     """
     config: Path | None = invocation.config
-    sources = _settings(config, "sync", SyncSettings).sources
+    sources = jobframe.settings("sync", SyncSettings, config=config).sources
     if source not in sources:
         known = ", ".join(sorted(sources)) or "none"
         raise click.UsageError(f"no source {source!r} in [settings.sync.sources] of jobs.toml; it names: {known}")
@@ -63,9 +64,7 @@ def _tell_waiting(handle: jobframe.Handle) -> None:
 
 
 def _show_plan(config: Path | None, source: str, settings: SourceSettings, *, as_json: bool) -> None:
-    from jobframe_ingest.settings import IngestSettings  # noqa: PLC0415 - only a dry run opens the corpus itself
-
-    url = _settings(config, "ingest", IngestSettings).corpus
+    url = jobframe.settings("ingest", IngestSettings, config=config).corpus
     try:
         corpus = Corpus.open(url, create=False)
     except FileNotFoundError:  # nothing was ingested yet: all is new
@@ -87,7 +86,7 @@ def _show_plan(config: Path | None, source: str, settings: SourceSettings, *, as
 def _print_uris(plan: Plan) -> None:
     for sign, uris in (("+", plan.added), ("~", plan.changed), ("-", plan.removed)):
         for uri in sorted(uris):
-            click.echo(f"{sign} {_printable(uri)}")
+            click.echo(f"{sign} {jobframe.printable(uri)}")
 
 
 def _print_counts(source: str, counts: Mapping[str, int], *, as_json: bool) -> None:
@@ -95,14 +94,3 @@ def _print_counts(source: str, counts: Mapping[str, int], *, as_json: bool) -> N
         click.echo(json.dumps({"source": source, **counts}, indent=2))
     else:
         click.echo(f"{source}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-
-
-def _printable(text: str) -> str:
-    """Keep a file's name from steering the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _settings(config: Path | None, plugin: str, cls: type) -> Any:
-    from jobframe.config import reader, settings  # noqa: PLC0415 - costs more than the rest of this module
-
-    return settings.structure(reader.read(config), plugin, cls)

@@ -10,7 +10,7 @@ import attrs
 
 from jobframe import Context, Fail, NewJob, job
 from jobframe_ingest.corpus import Corpus, document_id
-from jobframe_sync.kinds import is_supported
+from jobframe_ingest.kinds import is_readable
 from jobframe_sync.listing import Listing, list_source
 from jobframe_sync.plan import Plan, compare
 from jobframe_sync.settings import SourceSettings, SyncSettings
@@ -66,7 +66,7 @@ def examine(corpus: Corpus | None, name: str, source: SourceSettings) -> tuple[P
         ListingError: The source could not be listed to its end.
 
     """
-    listing = list_source(name, source, is_supported)
+    listing = list_source(name, source, is_readable)
     held = {} if corpus is None else {each.uri: each.version for each in corpus.documents(name)}
     return compare(listing.versions, held), listing
 

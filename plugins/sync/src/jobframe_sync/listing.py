@@ -43,26 +43,26 @@ class Listing:
     skipped: int
 
 
-def list_source(name: str, source: SourceSettings, is_supported: Callable[[str], bool]) -> Listing:
+def list_source(name: str, source: SourceSettings, is_readable: Callable[[str], bool]) -> Listing:
     """
     List all documents of a source; blocks.
 
     Args:
         name: The source's name, for error texts.
         source: Where it is and what to include.
-        is_supported: Whether a uri is of a kind that can be ingested.
+        is_readable: Whether a uri is of a kind that can be ingested.
 
     Raises:
         ListingError: Any part of it could not be listed.
 
     """
     try:
-        return _list(source, is_supported)
+        return _list(source, is_readable)
     except Exception as error:  # noqa: BLE001 - each file system has errors of its own; their texts may show the url
         raise ListingError(f"source {name} could not be listed, nothing was changed: {_cause(error)}") from None
 
 
-def _list(source: SourceSettings, is_supported: Callable[[str], bool]) -> Listing:
+def _list(source: SourceSettings, is_readable: Callable[[str], bool]) -> Listing:
     from fsspec.core import url_to_fs  # noqa: PLC0415 - keeps the plugin's import small
     from fsspec.utils import glob_translate  # noqa: PLC0415 - same
 
@@ -72,7 +72,7 @@ def _list(source: SourceSettings, is_supported: Callable[[str], bool]) -> Listin
     wanted: dict[str, dict[str, Any]] = {}
     skipped = 0
     for uri, info in _files(fs, root.rstrip("/")):
-        if info["type"] == "file" and _is_text(uri) and is_supported(uri) and any(each.match(uri) for each in patterns):
+        if info["type"] == "file" and _is_text(uri) and is_readable(uri) and any(each.match(uri) for each in patterns):
             wanted[uri] = info
         else:
             skipped += 1

@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
-from pathlib import PurePosixPath
+from importlib import import_module
 
-from jobframe_ingest.extract import html, markdown, pdf, plain
 from jobframe_ingest.extract.extracted import Extracted
+from jobframe_ingest.kinds import Kind, named_kind
 from jobframe_ingest.refusal import Refused
 
-__all__ = ["Extracted", "Kind", "extract", "kind_of"]
+__all__ = ["Extracted", "extract", "kind_of"]
 
-
-class Kind(StrEnum):
-    """The kinds of document whose text can be read."""
-
-    HTML = "html"
-    PDF = "pdf"
-    MARKDOWN = "markdown"
-    PLAIN = "plain"
-
-
-_BY_SUFFIX = {
-    ".html": Kind.HTML, ".htm": Kind.HTML, ".xhtml": Kind.HTML, ".pdf": Kind.PDF,
-    ".md": Kind.MARKDOWN, ".markdown": Kind.MARKDOWN, ".txt": Kind.PLAIN, ".text": Kind.PLAIN,
-}  # fmt: skip
-_READERS: dict[Kind, Callable[[bytes], Extracted]] = {
-    Kind.HTML: html.read, Kind.PDF: pdf.read, Kind.MARKDOWN: markdown.read, Kind.PLAIN: plain.read,
-}  # fmt: skip
 _HEAD = 1024  # bytes in which a document shows its kind
 
 
@@ -46,7 +28,7 @@ def extract(data: bytes, uri: str) -> Extracted:
     """
     if not data.strip():
         raise Refused("the document is empty")
-    return _READERS[kind_of(data, uri)](data)
+    return _reader(kind_of(data, uri))(data)
 
 
 def kind_of(data: bytes, uri: str) -> Kind:
@@ -54,6 +36,12 @@ def kind_of(data: bytes, uri: str) -> Kind:
     head = data[:_HEAD].lstrip()
     if head.startswith(b"%PDF-"):
         return Kind.PDF
-    if kind := _BY_SUFFIX.get(PurePosixPath(uri).suffix.lower()):
+    if kind := named_kind(uri):
         return kind
     return Kind.HTML if head[:15].lower().startswith((b"<!doctype html", b"<html")) else Kind.PLAIN
+
+
+def _reader(kind: Kind) -> Callable[[bytes], Extracted]:
+    """Import a parser when the first document of its kind comes: together they take longer than a worker's start."""
+    read: Callable[[bytes], Extracted] = import_module(f"{__name__}.{kind}").read
+    return read
