@@ -11,6 +11,7 @@ import pluggy
 if TYPE_CHECKING:  # a plugin's import must not cost more than it needs itself
     from jobframe.core.context import App
     from jobframe.core.event import Event
+    from jobframe.core.job import NewJob
     from jobframe.core.jobtype import JobType
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "jobframe_job_types",
     "jobframe_lifespan",
     "jobframe_settings",
+    "jobframe_start_jobs",
     "jobframe_transition",
 ]
 
@@ -51,3 +53,8 @@ def jobframe_transition(event: Event) -> None:
 @_hookspec
 def jobframe_health() -> Mapping[str, str | None]:  # type: ignore[empty-body] # a specification
     """Return this plugin's own checks for ``/readyz``: name → None when all is well, else what is wrong."""
+
+
+@_hookspec
+def jobframe_start_jobs(app: App) -> Iterable[NewJob]:  # type: ignore[empty-body] # a specification
+    """Return the jobs that ``jobframe up`` enqueues when it starts; *app* offers the settings of every plugin."""

@@ -12,6 +12,7 @@ import pluggy
 from jobframe.core.context import App
 from jobframe.core.errors import PluginError
 from jobframe.core.event import Event
+from jobframe.core.job import NewJob
 from jobframe.registry.catalog import Catalog
 from jobframe.registry.fault import describe
 from jobframe.registry.state import PluginState
@@ -73,6 +74,18 @@ class Registry:
                 _call(implementation, event=event)
             except Exception as error:  # noqa: BLE001 - observers look; they cannot fail a job
                 self._complain(implementation.plugin_name, error)
+
+    def start_jobs(self, app: App) -> list[NewJob]:
+        """Return the jobs that the plugins want at the start; a plugin whose hook raises is named and has none."""
+        jobs: list[NewJob] = []
+        for implementation in _implementations(self._manager, "jobframe_start_jobs"):
+            try:
+                jobs += _call(implementation, app=app)
+            except Exception as error:  # noqa: BLE001 - one plugin's start is not the others'
+                _log.warning(
+                    "plugin %s: its jobframe_start_jobs failed: %s", implementation.plugin_name, describe(error)
+                )
+        return jobs
 
     def health(self) -> dict[str, str | None]:
         """Return every plugin's own checks: ``<plugin>.<check>`` → None when all is well, else what is wrong."""

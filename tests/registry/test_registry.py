@@ -9,7 +9,7 @@ import pytest
 from jobframe.core.context import App
 from jobframe.core.errors import PluginError
 from jobframe.core.event import Event
-from jobframe.core.job import State
+from jobframe.core.job import NewJob, State
 
 EVENT = Event(type="mail.send", id="mail.send:1", state=State.COMPLETED, attempt=1, outcome="completed")
 
@@ -190,3 +190,17 @@ def test_health_gathers_the_checks_of_every_plugin_and_survives_a_broken_one(ins
         "b.model": "missing",
         "c": "its health check failed: AttributeError",
     } == {name: text for name, text in health.items() if name[0] in "abc" and name[1:2] in ("", ".")}
+
+
+def test_start_jobs_gathers_the_jobs_of_every_plugin_and_survives_a_broken_one(install, load_acme, caplog):
+    install("a", "import jobframe\n@jobframe.hookimpl\ndef jobframe_start_jobs(): raise ValueError('no source')")
+    install("b", "import jobframe\n@jobframe.hookimpl\ndef jobframe_start_jobs(app): return app.resource(list)")
+    app = App()
+    app.provide([NewJob("b.sync", key="docs")])
+
+    jobs = load_acme().start_jobs(app)
+
+    assert [NewJob("b.sync", key="docs")] == [job for job in jobs if job.type == "b.sync"]
+    assert ["plugin a: its jobframe_start_jobs failed: ValueError: no source"] == [
+        record.getMessage().partition(" (/")[0] for record in caplog.records
+    ]

@@ -1,4 +1,4 @@
-"""The job type that brings the corpus into step with one source, and the jobs that do so when a worker starts."""
+"""The job type that brings the corpus into step with one source, and the jobs that do so at the start."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def refusal(plan: Plan, source: SourceSettings) -> str | None:
 
 
 def start_jobs(settings: SyncSettings) -> list[NewJob]:
-    """Make one job per configured source, to be enqueued when a worker starts; none is queued twice at a time."""
+    """Make one job per configured source; none is queued twice at a time."""
     return [NewJob(sync_source, SyncSource(name), key=name) for name in settings.sources]
 
 

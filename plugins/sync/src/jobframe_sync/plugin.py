@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobframe import JobType, hookimpl
-from jobframe_sync.jobs import sync_source
+from jobframe import App, JobType, NewJob, hookimpl
+from jobframe_sync.jobs import start_jobs, sync_source
 from jobframe_sync.settings import SyncSettings
 
 __all__: list[str] = []
@@ -19,3 +19,9 @@ def jobframe_job_types() -> list[JobType]:
 def jobframe_settings() -> type[SyncSettings]:
     """Name the class of ``[settings.sync]``."""
     return SyncSettings
+
+
+@hookimpl
+def jobframe_start_jobs(app: App) -> list[NewJob]:
+    """Sync every configured source once at the start."""
+    return start_jobs(app.resource(SyncSettings))
