@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from jobframe.core.errors import ConfigError, JobframeError, PluginError, StoreUnavailable
+from jobframe.core.shown import printable
 
 __all__ = ["CONFIGURATION", "FAILED", "OK", "PLUGIN", "STORE", "USAGE", "report"]
 
@@ -55,7 +56,7 @@ def report(error: BaseException, *, debug: bool) -> int:
 
 def _say(sentence: str) -> None:
     for line in sentence.splitlines():
-        click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
+        click.echo(f"{click.style('error', fg='red')}: {printable(line)}", err=True)
 
 
 def _place(error: BaseException) -> str:

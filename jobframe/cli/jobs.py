@@ -14,6 +14,7 @@ from jobframe.cli.session import with_jobs
 from jobframe.cli.times import ago, iso, span
 from jobframe.core import clock
 from jobframe.core.job import JobInfo, State
+from jobframe.core.shown import printable
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -105,14 +106,14 @@ def _print_job(info: JobInfo, document: dict[str, Any]) -> None:
     }
     for name, value in facts.items():
         if value is not None:
-            click.echo(f"{name:<9} {value}")
+            click.echo(f"{name:<9} {printable(value)}")
     for error in info.errors:
         click.echo(
             f"\nattempt {error.attempt}, {ago(error.at_ms, now_ms)} after {span(error.run_ms)} on {error.worker}"
         )
-        click.echo(f"  {error.error}: {error.message}")
+        click.echo(printable(f"  {error.error}: {error.message}"))
         for frame in error.trace:
-            click.echo(f"    {frame}")
+            click.echo(printable(f"    {frame}"))
 
 
 def _when(ms: int | None, now_ms: int) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from jobframe.core.shown import printable
+
 __all__ = ["emit_json", "emit_table", "is_terminal"]
 
 _COLOURS = {
@@ -43,7 +45,7 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: 
     elif is_terminal():
         _emit_rich(columns, rows)
     else:
-        for line in _plain_lines(columns, rows):
+        for line in _plain_lines(columns, [[printable(cell) for cell in row] for row in rows]):
             click.echo(line)
 
 
@@ -78,5 +80,5 @@ def rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
         right = column.startswith("#")
         table.add_column(column.removeprefix("#"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+        table.add_row(*(Text(printable(cell), style=_COLOURS.get(cell, "")) for cell in row))
     return table
