@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from jobframe.core.shown import printable
     from jobframe.registry.hookspecs import hookimpl
     from jobframe.runtime.arq_codec import arq_dumps, arq_loads
-    from jobframe.runtime.worker import WorkerSettings
+    from jobframe.wiring import WorkerSettings
 
 _HOMES = {
     "client": ("Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync"),
@@ -56,7 +56,7 @@ _HOMES = {
     "core.shown": ("printable",),
     "registry.hookspecs": ("hookimpl",),
     "runtime.arq_codec": ("arq_dumps", "arq_loads"),
-    "runtime.worker": ("WorkerSettings",),
+    "wiring": ("WorkerSettings",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

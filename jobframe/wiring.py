@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import attrs
 
 from jobframe.config.check import Report, check, missing
 from jobframe.config.lines import in_file_order
-from jobframe.config.reader import examine
+from jobframe.config.reader import examine, read
 from jobframe.config.resolve import Resolved, resolve
 from jobframe.config.schema import Config
 from jobframe.config.settings import structure_all
@@ -20,16 +21,21 @@ from jobframe.core.errors import ConfigError
 from jobframe.registry.loader import load
 from jobframe.registry.registry import Registry
 from jobframe.store.embedded import Embedded
+from jobframe.store.endpoint import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobframe.runtime.children import ChildParts
+    from jobframe.runtime.child import ChildParts
     from jobframe.runtime.runtime import Runtime
+    from jobframe.runtime.worker import Hosted
     from jobframe.status.liveness import Pulse
     from jobframe.status.server import StatusServer
 
-__all__ = ["Project", "build_runtime", "inspect_project", "load_project", "open_child", "serve_status", "server"]
+__all__ = [
+    "Project", "WorkerSettings", "build_runtime", "inspect_project", "load_project", "open_child", "run_worker",
+    "serve_status", "server",
+]  # fmt: skip
 
 
 @attrs.frozen
@@ -196,6 +202,7 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
         threads=config.runtime.threads,
         children=Children(config.runtime.children, open_child, config.path, url),
         burst=burst,
+        arq_queue="" if parse(url).kind == "cluster" else config.arq.queue,
     )
     return Runtime(parts)
 
@@ -212,3 +219,96 @@ def open_child(path: Path | None, url: str) -> ChildParts:
         url=url,
         namespace=project.config.redis.namespace,
     )
+
+
+def run_worker(
+    project: Project,
+    url: str,
+    *,
+    burst: bool = False,
+    processes: int | None = None,
+    status: bool = True,
+    on_status: Callable[[str], None] | None = None,
+) -> None:
+    """
+    Run a worker, or the parent of several, until it has drained; SIGTERM and SIGINT are handled here.
+
+    Args:
+        project: Configuration, plugins and policies.
+        url: Where the server is.
+        burst: Whether to end when nothing is left to do.
+        processes: How many workers; None is what the configuration says.
+        status: Whether to serve the status pages.
+        on_status: Told their address, or an empty one when another jobframe holds the port and serves the same.
+
+    Raises:
+        StoreUnavailable: The server cannot be reached or used at the start.
+        ConfigError: The status port cannot be had.
+
+    """
+    from jobframe.runtime.worker import run, worker_settings  # noqa: PLC0415 - only a worker needs arq
+
+    config, count = project.config, processes or project.config.runtime.processes
+
+    def opener() -> AbstractAsyncContextManager[Hosted]:
+        return _worker(project, url, count, burst=burst, status=status, on_status=on_status)
+
+    run(worker_settings(opener, url, config.redis.namespace, config.runtime.grace_ms, burst=burst))
+
+
+@asynccontextmanager
+async def _worker(
+    project: Project,
+    url: str,
+    processes: int,
+    *,
+    burst: bool,
+    status: bool = True,
+    on_status: Callable[[str], None] | None = None,
+) -> AsyncIterator[Hosted]:
+    """Put a worker together, or the parent of several, with the status server beside it."""
+    from jobframe.runtime.fleet import Fleet, member_command  # noqa: PLC0415 - only a worker needs these
+    from jobframe.runtime.well_sign import WellSign  # noqa: PLC0415
+    from jobframe.status.liveness import Pulse  # noqa: PLC0415
+
+    lease_ms = project.config.runtime.lease_ms
+    hosted: Hosted
+    if processes > 1:
+        some = () if project.policies.keys() == project.registry.catalog.types.keys() else tuple(project.policies)
+        hosted = Fleet(member_command(project.config.path, some, burst=burst), processes, burst=burst)
+        pulse = None
+    else:
+        runtime = build_runtime(project, url, burst=burst)
+        hosted = WellSign(runtime, lease_ms)
+        pulse = Pulse(asyncio.get_running_loop(), lease_ms, lambda: round(1000 * runtime.membership.silent_s()))
+    if not status:
+        yield hosted
+        return
+    with serve_status(project.config, url, pulse=pulse, registry=project.registry) as served:
+        if on_status is not None:
+            on_status(served.address)
+        yield hosted
+
+
+WorkerSettings: type
+"""What ``arq jobframe.WorkerSettings`` runs: made when it is asked for, because it needs the configuration."""
+
+
+def __getattr__(name: str) -> Any:
+    """Make `WorkerSettings`; nothing is started or imported by it that its use does not need."""
+    if name != "WorkerSettings":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from jobframe.runtime.worker import asked_for, prefer_uvloop, worker_settings  # noqa: PLC0415 - as above
+
+    config, burst = read(), asked_for("burst")
+
+    @asynccontextmanager
+    async def opener() -> AsyncIterator[Hosted]:
+        project = load_project()
+        with server(project.config) as url:
+            async with _worker(project, url, project.config.runtime.processes, burst=burst) as hosted:
+                yield hosted
+
+    prefer_uvloop()
+    url = config.redis.url or Embedded().url
+    return worker_settings(opener, url, config.redis.namespace, config.runtime.grace_ms, burst=burst)

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -22,7 +22,7 @@ from jobframe.core.backoff import Backoff, delay_ms
 from jobframe.core.errors import JobframeError
 from jobframe.store import die_with_parent
 
-__all__ = ["Fleet", "WorkerEnded"]
+__all__ = ["Fleet", "WorkerEnded", "member_command"]
 
 log = structlog.get_logger("jobframe.fleet")
 
@@ -30,6 +30,25 @@ _BACKOFF = Backoff(base_ms=500, cap_ms=30_000, jitter="equal")
 _LIVED_LONG_S = 60.0
 _HOPELESS = {2: "wrong usage", 3: "a wrong configuration", 5: "a plugin that cannot be used"}
 _LAST_WORDS_S = 10.0  # a worker that is to end bounds its own end; this is for one that hangs
+
+
+def member_command(config: Path | None, types: Iterable[str], *, burst: bool) -> list[str]:
+    """
+    Write the command line of one worker of a fleet.
+
+    Args:
+        config: The configuration file; None when there is none.
+        types: Only these job types; empty is all.
+        burst: Whether it ends when nothing is left to do.
+
+    """
+    words = [sys.executable, "-m", "jobframe"]
+    if config is not None:
+        words += ["--config", str(config)]
+    words += ["worker", "--processes", "1", "--no-status"]
+    if burst:
+        words.append("--burst")
+    return words + [word for name in types for word in ("--type", name)]
 
 
 class WorkerEnded(JobframeError):

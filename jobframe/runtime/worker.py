@@ -9,6 +9,7 @@ neither an unknown function nor a lost connection can end the process.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ import click
 from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func, run_worker
 from redis.asyncio.client import Pipeline
+
+from jobframe.store.check_key import check_key
+from jobframe.store.connection import arq_settings, parse
 
 __all__ = ["Hosted", "IdleRedis", "Opener", "asked_for", "prefer_uvloop", "run", "worker_settings"]
 
@@ -44,16 +48,14 @@ Opener = Callable[[], AbstractAsyncContextManager[Hosted]]
 """Makes what is hosted, with all it stands on, and takes it down again."""
 
 
-def worker_settings(
-    opener: Opener, *, redis_settings: RedisSettings, health_check_key: str, grace_ms: int, burst: bool
-) -> type:
+def worker_settings(opener: Opener, url: str, namespace: str, grace_ms: int, *, burst: bool) -> type:
     """
     Make the class that arq's worker reads; arq sees only what stands in its own ``__dict__``.
 
     Args:
         opener: Makes what is hosted, once the loop runs.
-        redis_settings: Where ``--check`` looks.
-        health_check_key: What it looks for.
+        url: Where ``--check`` looks whether a worker of this machine is well.
+        namespace: Of which namespace.
         grace_ms: How long jobs may go on after the first signal.
         burst: Whether to end when nothing is left to do.
 
@@ -69,9 +71,9 @@ def worker_settings(
             "__doc__": "jobframe's runtime as arq's worker: ``arq jobframe.WorkerSettings``.",
             "functions": [func(_nothing, name="jobframe.runtime")],
             "queue_name": _UNUSED_QUEUE,
-            "redis_settings": redis_settings,
+            "redis_settings": _where_check_looks(url),
             "redis_pool": IdleRedis(),
-            "health_check_key": health_check_key,
+            "health_check_key": check_key(namespace),
             "burst": burst,
             "on_startup": on_startup,
         },
@@ -97,6 +99,15 @@ def asked_for(option: str) -> bool:
     """Tell whether the command line that this runs under, arq's or ours, was given the flag ``--<option>``."""
     context = click.get_current_context(silent=True)
     return bool(context and context.params.get(option))
+
+
+def _where_check_looks(url: str) -> RedisSettings:
+    """Say it in arq's words; on a cluster arq can ask one node only, which may not be the right one."""
+    endpoint = parse(url)
+    if endpoint.kind == "cluster":
+        host, port = endpoint.hosts[0]
+        return RedisSettings(host, port, username=endpoint.username, password=endpoint.password, ssl=endpoint.tls)
+    return dataclasses.replace(arq_settings(url), conn_retries=0)  # a probe wants an answer now
 
 
 async def _nothing(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> None:

@@ -6,8 +6,6 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from arq.connections import RedisSettings
-
 from jobframe.runtime.fleet import Fleet
 from jobframe.runtime.worker import run, worker_settings
 
@@ -20,4 +18,4 @@ async def opened():
 
 
 if __name__ == "__main__":
-    run(worker_settings(opened, redis_settings=RedisSettings(), health_check_key="alive", grace_ms=20_000, burst=False))
+    run(worker_settings(opened, "unix:///nowhere", "fleet", 20_000, burst=False))

@@ -7,8 +7,6 @@ import os
 import sys
 from contextlib import asynccontextmanager
 
-from arq.connections import RedisSettings
-
 from jobframe.runtime.worker import asked_for, run, worker_settings
 
 
@@ -58,13 +56,8 @@ async def opened():
         say("close")
 
 
-WorkerSettings = worker_settings(
-    opened,
-    redis_settings=RedisSettings(unix_socket_path=os.environ.get("SOCKET", "/nowhere"), conn_retries=0),
-    health_check_key="alive",
-    grace_ms=2500,
-    burst=asked_for("burst"),
-)
+URL = os.environ.get("URL", "unix:///nowhere")
+WorkerSettings = worker_settings(opened, URL, "host", 2500, burst=asked_for("burst"))
 
 if __name__ == "__main__":
     run(WorkerSettings)

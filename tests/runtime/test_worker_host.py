@@ -13,6 +13,7 @@ import redis
 from arq.connections import ArqRedis
 
 from jobframe.runtime.worker import IdleRedis
+from jobframe.store.check_key import check_key
 
 FOLDER = Path(__file__).parent
 PATIENCE_S = 30
@@ -139,12 +140,11 @@ def test_burst_from_arqs_command_line_drains_and_ends_when_the_work_is_done():
 
 
 def test_arqs_check_reads_the_health_key(redis_url):
-    socket = redis_url.removeprefix("unix://")
-    with Host([*HOSTS["arq"], "--check"], SOCKET=socket) as host:
+    with Host([*HOSTS["arq"], "--check"], URL=redis_url) as host:
         assert host.end() == 1
     with redis.Redis.from_url(redis_url) as client:
-        client.set("alive", "well")
-    with Host([*HOSTS["arq"], "--check"], SOCKET=socket) as host:
+        client.set(check_key("host"), "well")
+    with Host([*HOSTS["arq"], "--check"], URL=redis_url) as host:
         assert host.end() == 0
 
     assert host.words == []
