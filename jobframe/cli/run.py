@@ -12,9 +12,37 @@ import click
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import example
 from jobframe.config.reader import read
-from jobframe.wiring import serve_status, server
+from jobframe.runtime import logs
+from jobframe.wiring import load_project, run_worker, serve_status, server
 
-__all__ = ["serve"]
+__all__ = ["serve", "worker"]
+
+
+@click.command(epilog=example("jobframe worker --processes 4", "jobframe worker --type ingest.document --burst"))
+@click.option("--processes", type=click.IntRange(1, 1000), help="Worker processes, instead of what jobs.toml says.")
+@click.option("--burst", is_flag=True, help="End when nothing is left to do.")
+@click.option("--type", "types", metavar="TYPE", multiple=True, help="Run only this type; may be given several times.")
+@click.option("--no-status", is_flag=True, help="Serve no status pages.")
+@click.pass_obj
+def worker(
+    invocation: Invocation, /, *, processes: int | None, burst: bool, types: tuple[str, ...], no_status: bool
+) -> None:
+    """
+    Run jobs until stopped.
+
+    Without a URL in jobs.toml or the environment it starts the embedded server, or uses the running one. SIGTERM and
+    Ctrl-C let running jobs finish for the grace of jobs.toml, then give the rest back; a second one gives back at
+    once. With several processes this one runs no jobs: it keeps the others running.
+    """
+    project = load_project(invocation.config, types=types)
+    logs.configure(project.config.logging.format, project.config.logging.level)
+    with server(project.config) as url:
+        run_worker(project, url, burst=burst, processes=processes, status=not no_status, on_status=_tell_status)
+
+
+def _tell_status(address: str) -> None:
+    text = f"{address}/metrics" if address else "served by another jobframe on this port: passed over"
+    click.echo(f"status     {text}", err=True)
 
 
 @click.command(epilog=example("jobframe serve"))
@@ -27,6 +55,7 @@ def serve(invocation: Invocation, /) -> None:
     SIGTERM stops it.
     """
     config = read(invocation.config)
+    logs.configure(config.logging.format, config.logging.level)
     with server(config) as url, serve_status(config, url) as status, _stop_signal() as stopped:
         if not status.address:
             where = f"{config.status.host} port {config.status.port}"

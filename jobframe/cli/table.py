@@ -24,6 +24,8 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "up": Entry("Run", "up:up", "All in one: embedded server, worker, status server."),
+    "worker": Entry("Run", "run:worker", "Run jobs until stopped."),
     "serve": Entry("Run", "run:serve", "The status server alone."),
     "enqueue": Entry("Jobs", "enqueue:enqueue", "Enqueue one job."),
     "list": Entry("Jobs", "jobs:list_jobs", "List jobs by type and state."),

@@ -22,6 +22,7 @@ from jobframe.cli.progress import progress
 from jobframe.cli.sources import SYNC, copy_local_sources, sources
 from jobframe.config.reader import read
 from jobframe.core.errors import JobframeError
+from jobframe.runtime import logs
 from jobframe.store.embedded import DATA_DIR
 from jobframe.store.endpoint import parse
 from jobframe.wiring import Project, load_project, run_worker, server
@@ -61,6 +62,7 @@ def _run(invocation: Invocation, make_script: Callable[[Project], Script]) -> No
     say("python", f"{platform.python_version()}, jobframe {jobframe.__version__}")
     with progress("Importing plugins"):
         project = load_project(invocation.config)
+    logs.configure(project.config.logging.format, project.config.logging.level)
     say("jobs.toml", str(project.config.path or "none: every key has its default; jobframe init writes one"))
     with server(project.config) as url:
         _introduce(project, url)
