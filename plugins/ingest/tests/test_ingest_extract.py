@@ -72,8 +72,10 @@ def test_html_in_a_declared_encoding_is_read_in_it():
     assert extract(page, "a.html").sections == ("ναύς φάρος",)
 
 
-def test_html_nested_without_end_is_read():
-    assert "deep" in extract(b"<div>" * 50_000 + b"deep", "a.html").sections[0]
+def test_a_page_with_many_elements_is_not_taken_for_a_deep_one():
+    page = b"<ul>" + b"<li>one<br><p>two<p><img src=x><b>three</b><svg><circle/></svg>" * 2_000 + b"</ul>"
+
+    assert extract(page, "a.html").sections[0].count("two") == 2_000
 
 
 def test_markdown_gives_its_text_by_section():
@@ -145,6 +147,7 @@ REFUSED = {
     "controls": (SECRET.encode() + b"\x01\x02" * 50, "a.md", "binary"),
     "short and not UTF-8": (f"{SECRET} caf".encode() + b"\xe9", "a.txt", "not UTF-8"),
     "mixed encodings": (b"\xc3\xa9 and \xe9, " + SECRET.encode(), "a.md", "not UTF-8"),
+    "nested without end": (f"<div><b>{SECRET}</b></span>".encode() * 50_000, "a.html", "nests more than 512"),
     "declared otherwise": (b"<meta charset=utf-8><p>caf\xe9", "a.html", "says it is utf-8"),
     "half a UTF-16": (codecs.BOM_UTF16_LE + b"a\0b", "a.txt", "says it is utf-16"),
     "no PDF": (SECRET.encode(), "a.pdf", "PDF is broken"),
@@ -179,7 +182,8 @@ def test_a_pdf_that_yields_too_much_is_refused(monkeypatch):
 
 
 def test_chunks_have_a_bounded_size_and_exact_places():
-    sections = ("A short one.", "A sentence of a long one, with ümläuts. " * 100, "x" * 5000)
+    long = ("A sentence with ümläuts. " * 30 + "\n\n") * 50
+    sections = ("A short one.", long.strip(), "x" * 50_000)
 
     chunks = split(sections)
     text = "\n\n".join(sections)

@@ -13,7 +13,6 @@ from jobframe_ingest.refusal import Refused
 __all__ = ["Extracted"]
 
 _LONGEST_TITLE = 200
-_ENDS_OF_LINES = re.compile(r"[^\S\n]*(?:\r\n|[\n\r\v\f\x85])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")  # would steer the terminal that shows a search
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -60,4 +59,5 @@ def _with_what_follows(sections: Iterable[str]) -> tuple[str, ...]:
 
 def _tidy(text: str) -> str:
     text = text.encode("utf-8", "replace").decode()  # a PDF may yield lone surrogates
-    return _BLANK_LINES.sub("\n\n", _CONTROLS.sub("", _ENDS_OF_LINES.sub("\n", text))).strip()
+    text = "\n".join(line.rstrip() for line in text.splitlines())
+    return _BLANK_LINES.sub("\n\n", _CONTROLS.sub("", text)).strip()

@@ -13,8 +13,8 @@ from jobframe_ingest.extract.extracted import Extracted
 
 __all__ = ["read"]
 
-_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)^(?:---|\.\.\.)\s*$\n?", re.DOTALL | re.MULTILINE)
-_TITLE = re.compile(r"^title:[ \t]*(\S.*?)\s*$", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A---[ \t]*+\n(.*?)^(?:---|\.\.\.)[ \t]*+$\n?", re.DOTALL | re.MULTILINE)
+_TITLE = re.compile(r"^title:[ \t]*+(.+)", re.MULTILINE)
 _SECTION_TAGS = ("h1", "h2", "h3")
 _AS_WRITTEN = ("fence", "code_block")
 
@@ -27,11 +27,11 @@ def read(data: bytes) -> Extracted:
         Refused: It has no text, or is in no readable encoding.
 
     """
-    text = decode(data)
+    text = decode(data).replace("\r\n", "\n")
     front = _FRONT_MATTER.match(text)
     title = _TITLE.search(front[1]) if front else None
     tokens = MarkdownIt("commonmark").enable("table").parse(text[front.end() if front else 0 :])
-    return Extracted.of(title[1].strip("\"'") if title else "", _sections(tokens))
+    return Extracted.of(title[1].strip().strip("\"'") if title else "", _sections(tokens))
 
 
 def _sections(tokens: list[Token]) -> Iterator[str]:

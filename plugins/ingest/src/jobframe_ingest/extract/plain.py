@@ -9,7 +9,7 @@ from jobframe_ingest.extract.extracted import Extracted
 
 __all__ = ["read"]
 
-_BEFORE_HEADING = re.compile(r"^(?=\S.{0,98}\n(?:={3,}|-{3,})\s*$)", re.MULTILINE)
+_BEFORE_HEADING = re.compile(r"^(?=\S.{0,98}\n(?:={3,}|-{3,})[ \t]*+$)", re.MULTILINE)
 
 
 def read(data: bytes) -> Extracted:
