@@ -209,7 +209,7 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
 
 def open_child(path: Path | None, url: str) -> ChildParts:
     """Put together what a child process of a worker needs; it is called in the child."""
-    from jobframe.runtime.children import ChildParts  # noqa: PLC0415 - only a child needs it
+    from jobframe.runtime.child import ChildParts  # noqa: PLC0415 - only a child needs it
 
     project = load_project(path)
     return ChildParts(

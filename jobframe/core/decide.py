@@ -44,9 +44,9 @@ def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, rol
         return Retried(delay_ms(policy.backoff, attempt, roll) if after is None else after)
     names = class_names(error)
     if names & set(policy.fail_on):
-        return Failed(f"fail_on: {type(error).__name__}")
+        return Failed(f"fail_on: {_name(error)}")
     if policy.retry_on and not names & set(policy.retry_on):
-        return Failed(f"not in retry_on: {type(error).__name__}")
+        return Failed(f"not in retry_on: {_name(error)}")
     return Retried(delay_ms(policy.backoff, attempt, roll))
 
 
@@ -58,7 +58,7 @@ def decide_crash(crashes: int) -> Outcome:
 
 
 def _name(error: BaseException) -> str:
-    return "Retry" if isinstance(error, Retry) else type(error).__name__
+    return getattr(error, "class_name", type(error).__name__)  # the former when it was raised in a child process
 
 
 def class_names(error: BaseException) -> set[str]:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-import msgspec
 import structlog
 
 from jobframe.core import clock, ids
@@ -25,6 +24,7 @@ from jobframe.core.outcome import (
     Cancelled,
     Completed,
     Crashed,
+    Fail,
     Failed,
     Interrupted,
     Outcome,
@@ -32,12 +32,13 @@ from jobframe.core.outcome import (
     Retried,
     Snoozed,
 )
-from jobframe.core.payload import MAX_BYTES
 from jobframe.core.policy import Policy
 from jobframe.core.scrub import describe, scrub
 from jobframe.runtime.arq_relay import Relay
-from jobframe.runtime.children import RemoteError
-from jobframe.runtime.pools import ChildDied, Pools
+from jobframe.runtime.child import RemoteError
+from jobframe.runtime.children import ChildDied
+from jobframe.runtime.pools import Pools
+from jobframe.runtime.result import BadResult, encode
 from jobframe.runtime.running import Attempt, Runnable
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record, Unreadable, decode_payload
@@ -113,9 +114,6 @@ class Execution:
             self._relay.started(claimed.type, claimed.unique, opened.envelope.headers, opened.policy.timeout_ms)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._attempt(opened))
-        if opened.policy.run_in == "loop":
-            opened.stop = task.cancel
-        opened.timer = loop.call_later(opened.policy.timeout_ms / 1000, opened.end, "timeout")
         self._busy[opened.policy.run_in] += 1
         self.tasks.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self.tasks.discard)
@@ -172,7 +170,8 @@ class Execution:
         raised: BaseException | None = None
         result: Any = None
         try:
-            result = await self._pools.of(attempt.policy.run_in).call(attempt)
+            if attempt.ended is None:  # it may have been ended before it could start
+                result = await self._pools.of(attempt.policy.run_in).call(attempt)
         except BaseException as error:  # noqa: BLE001 - SystemExit and a handler's own CancelledError are outcomes too
             raised = error
         if attempt.timer is not None:
@@ -201,9 +200,14 @@ class Execution:
                 raised = TimeoutError(f"over its timeout of {attempt.policy.timeout_ms} ms")
         if isinstance(raised, ChildDied):
             return self._conclude_crash(attempt, raised, run_ms)
-        if raised is not None:
-            return self._conclude_error(attempt, raised, run_ms)
-        return _settled(attempt, _completed(result), run_ms)
+        if raised is None:
+            try:
+                return _settled(attempt, Completed(encode(result)), run_ms)
+            except BadResult as error:
+                raised = error
+        if isinstance(raised, BadResult):
+            return _settled(attempt, Failed(f"result: {raised}"), run_ms)
+        return self._conclude_error(attempt, raised, run_ms)
 
     def _conclude_error(self, attempt: Attempt, raised: BaseException, run_ms: int) -> Settled:
         before, body = attempt.record, bytes(attempt.envelope.body)
@@ -213,7 +217,7 @@ class Execution:
                 return _settled(attempt, outcome, run_ms, attrs.evolve(before, snoozes=before.snoozes + 1))
             case Cancelled(reason):
                 return _settled(attempt, Cancelled(scrub(reason, body)), run_ms)
-            case Failed(reason):
+            case Failed(reason) if isinstance(raised, Fail):  # the handler's words; all others are ours
                 outcome = Failed(scrub(reason, body))
         errors = (*before.errors, self._attempt_error(attempt, raised, run_ms))
         return _settled(attempt, outcome, run_ms, attrs.evolve(before, attempts=before.attempts + 1, errors=errors))
@@ -259,20 +263,6 @@ def _own_policy(policy: Policy, envelope: Envelope) -> Policy:
         timeout_ms=policy.timeout_ms if envelope.timeout_ms is None else envelope.timeout_ms,
         max_retries=policy.max_retries if envelope.max_retries is None else envelope.max_retries,
     )
-
-
-def _completed(result: Any) -> Outcome:
-    if result is None:
-        return Completed()
-    try:
-        encoded = msgspec.json.encode(result)
-    except (TypeError, ValueError, RecursionError):
-        return Failed(f"result: {type(result).__name__} is not JSON; return plain values")
-    if len(encoded) > MAX_BYTES:
-        return Failed(
-            f"result: {len(encoded)} bytes are over the limit of {MAX_BYTES}; store it and return a reference"
-        )
-    return Completed(encoded)
 
 
 def _settled(attempt: Attempt, outcome: Outcome, run_ms: int, record: Record | None = None) -> Settled:

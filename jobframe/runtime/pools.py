@@ -7,16 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import attrs
-from pebble import ProcessExpired
 
 from jobframe.runtime.children import Children
 from jobframe.runtime.running import Attempt
 
-__all__ = ["ChildDied", "LoopPool", "Pool", "Pools", "ProcessPool", "ThreadPool"]
-
-
-class ChildDied(Exception):
-    """The child process that ran the handler died under it."""
+__all__ = ["LoopPool", "Pool", "Pools", "ProcessPool", "ThreadPool"]
 
 
 class Pool(Protocol):
@@ -31,7 +26,7 @@ class Pool(Protocol):
     size: int | None
 
     async def call(self, attempt: Attempt) -> Any:
-        """Run the attempt's handler here and return its result; raises what it raises."""
+        """Start the clock of its timeout, run the attempt's handler and return its result; raises what it raises."""
 
 
 class LoopPool:
@@ -41,6 +36,10 @@ class LoopPool:
 
     async def call(self, attempt: Attempt) -> Any:
         """Await the handler."""
+        task = asyncio.current_task()
+        if task is not None:
+            attempt.stop = task.cancel
+        attempt.start_timer()
         return await attempt.runnable.type.run(attempt.context, attempt.payload)
 
 
@@ -54,6 +53,7 @@ class ThreadPool:
 
     async def call(self, attempt: Attempt) -> Any:
         """Run the handler in a thread and wait until it has ended."""
+        attempt.start_timer()
         return await asyncio.get_running_loop().run_in_executor(
             self._executor, attempt.runnable.type.run, attempt.context, attempt.payload
         )
@@ -79,13 +79,7 @@ class ProcessPool:
             ChildDied: The child died under it.
 
         """
-        try:
-            future = self._children.schedule(attempt)
-            attempt.stop = future.cancel  # kills the child
-            answer = await asyncio.wrap_future(future)
-        except ProcessExpired as error:
-            msg = f"its child process ended with exit code {error.exitcode}"
-            raise ChildDied(msg) from None
+        answer = await self._children.run(attempt)
         return answer.take(attempt.context)
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ class Attempt:
         ended: Why it was ended from outside, None while it was not.
         reason: The canceller's reason.
         stop: Ends the handler where that can be done: cancels its task, kills its child; does nothing for a thread.
-        timer: Calls for its timeout.
+        timer: Calls for its timeout, from when its handler could start.
 
     """
 
@@ -86,6 +86,10 @@ class Attempt:
         self.reason = ""
         self.stop: Callable[[], object] = _cannot_stop
         self.timer: asyncio.TimerHandle | None = None
+
+    def start_timer(self) -> None:
+        """Let its timeout count from now."""
+        self.timer = asyncio.get_running_loop().call_later(self.policy.timeout_ms / 1000, self.end, "timeout")
 
     def end(self, why: Ended, reason: str = "") -> None:
         """End it from outside, unless something else ended it before."""

@@ -1,0 +1,234 @@
+"""
+A child process, seen from inside: a fresh interpreter with the plugins loaded and its lifespans entered once.
+
+The context's verbs in a child use a client of the child's own; follow-ups travel back with the answer and are sent by
+the script that completes the job, like everybody else's. What passes between worker and child is made by these alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import attrs
+import msgspec
+
+from jobframe.client.jobs import Jobs
+from jobframe.core.context import App, Context, FollowUp
+from jobframe.core.decide import class_names
+from jobframe.core.job import NewJob
+from jobframe.core.jobtype import JobType
+from jobframe.core.outcome import Cancel, Fail, Retry, Signal, Snooze
+from jobframe.core.scrub import describe
+from jobframe.runtime.result import BadResult, encode
+from jobframe.store.enqueue import Encoded
+from jobframe.store.store import Store
+
+__all__ = ["Answer", "ChildParts", "RemoteError", "Request", "serve"]
+
+_PR_SET_PDEATHSIG = 1
+
+
+@attrs.frozen
+class ChildParts:
+    """
+    What a child stands on, made in the child itself.
+
+    Attributes:
+        types: The job types it may run.
+        lifespans: Makes the plugins' lifespans for an `App`.
+        settings: Plugins' settings by class.
+        url: Where the server is.
+        namespace: Which set of queues.
+
+    """
+
+    types: Mapping[str, JobType]
+    lifespans: Callable[[App], list[Any]]
+    settings: Mapping[type, Any]
+    url: str
+    namespace: str
+
+
+@attrs.frozen
+class Request:
+    """
+    A handler to run.
+
+    Attributes:
+        type: Job type.
+        body: The payload's JSON.
+        facts: Arguments of its `Context`.
+
+    """
+
+    type: str
+    body: bytes
+    facts: dict[str, Any]
+
+
+class RemoteError(Exception):
+    """
+    What a handler raised in a child.
+
+    Attributes:
+        class_names: Names by which ``retry_on`` and ``fail_on`` may call it.
+        described: Class, scrubbed message and frames, as `describe` gives them.
+        class_name: Its class without the module.
+
+    """
+
+    def __init__(self, names: set[str], described: tuple[str, str, tuple[str, ...]]) -> None:
+        """Stand for the child's exception."""
+        super().__init__(described[1])
+        self.class_names = names
+        self.described = described
+        self.class_name = described[0].rpartition(".")[2]
+
+
+@attrs.frozen
+class Answer:
+    """
+    How a handler ended in a child.
+
+    Attributes:
+        result: Its result as JSON.
+        follow_ups: The follow-ups it made.
+        refused: Why its result cannot be kept.
+        signal: Class and arguments of the signal it raised.
+        error: Arguments of the `RemoteError` for any other exception.
+
+    """
+
+    result: bytes = b""
+    follow_ups: tuple[Encoded, ...] = ()
+    refused: str = ""
+    signal: tuple[type[Signal], tuple[Any, ...]] | None = None
+    error: tuple[set[str], tuple[str, str, tuple[str, ...]]] | None = None
+
+    def check(self) -> None:
+        """Raise what the handler raised, if it did, or what is wrong with its result."""
+        if self.refused:
+            raise BadResult(self.refused)
+        if self.signal is not None:
+            cls, arguments = self.signal
+            raise cls(*arguments)
+        if self.error is not None:
+            raise RemoteError(*self.error)
+
+    def take(self, context: Context) -> msgspec.Raw | None:
+        """Hand the follow-ups to *context* and return the result, or raise what the handler raised."""
+        self.check()
+        context.follow_ups.extend(self.follow_ups)
+        return msgspec.Raw(self.result) if self.result else None
+
+
+def serve(pipe: Connection, opener: Callable[..., ChildParts], args: tuple[Any, ...]) -> None:
+    """Be a child: say when it is up, then run one handler a request, until the worker is gone or kills it."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group: the worker decides what they mean
+        signal.signal(number, _leave_to_worker)
+    _die_with_worker()
+    try:
+        child = _Child(opener(*args))
+    except BaseException as error:  # noqa: BLE001 - a plugin's import or lifespan may raise anything
+        pipe.send(Answer(error=(class_names(error), describe(error, b""))))
+        return
+    pipe.send(Answer())
+    while True:
+        try:
+            request = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(child.answer(request))
+
+
+def _leave_to_worker(_number: int, _frame: Any) -> None:
+    """Ignore a signal, without having the programs ignore it that a handler starts."""
+
+
+def _die_with_worker() -> None:
+    """Die when the worker does: at once on Linux, elsewhere as soon as a thread gets to run."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - only Linux has the call
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class _Child:
+    """Handlers' surroundings: a loop in a thread for async handlers and the context's verbs, and the resources."""
+
+    def __init__(self, parts: ChildParts) -> None:
+        self.types = parts.types
+        self.app = App()
+        for cls, value in parts.settings.items():
+            self.app.provide(value, cls)
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.jobs: Jobs = self._run(self._open(parts))
+
+    async def prepare(self, job: NewJob) -> FollowUp:
+        """Check and encode a follow-up of a handler."""
+        return await self.jobs.encode(job)
+
+    def answer(self, request: Request) -> Answer:
+        """Run one handler."""
+        job_type = self.types[request.type]
+        context = Context(self, **request.facts, loop=None if job_type.is_async else self.loop)
+        try:
+            returned = job_type.run(context, job_type.shape.decode(request.body))
+            result = self._run(returned) if job_type.is_async else returned
+            return Answer(encode(result), tuple(job for job in context.follow_ups if isinstance(job, Encoded)))
+        except BadResult as bad:
+            return Answer(refused=str(bad))
+        except Signal as raised:
+            return Answer(signal=_signal(raised))
+        except BaseException as error:  # noqa: BLE001 - also SystemExit: the worker decides what it means
+            return Answer(error=(class_names(error), describe(error, request.body)))
+
+    def _run(self, work: Awaitable[Any]) -> Any:
+        """Run *work* in the loop; what it raises is carried past the loop, which SystemExit would end."""
+
+        async def carried() -> tuple[Any, BaseException | None]:
+            try:
+                return await work, None
+            except BaseException as error:  # noqa: BLE001 - raised again outside the loop
+                return None, error
+
+        result, error = asyncio.run_coroutine_threadsafe(carried(), self.loop).result()
+        if error is not None:
+            raise error
+        return result
+
+    async def _open(self, parts: ChildParts) -> Jobs:
+        lifespans = AsyncExitStack()  # a child is killed, never closed: what must be closed belongs in the handler
+        for lifespan in parts.lifespans(self.app):
+            await lifespans.enter_async_context(lifespan)
+        return Jobs(Store(parts.url, parts.namespace))
+
+
+def _signal(raised: Signal) -> tuple[type[Signal], tuple[Any, ...]]:
+    match raised:
+        case Retry():
+            return Retry, (None if raised.after_ms is None else f"{raised.after_ms}ms", raised.reason)
+        case Snooze():
+            return Snooze, (f"{raised.delay_ms}ms",)
+        case Cancel() | Fail():
+            return type(raised), (raised.reason,)
+    raise TypeError(f"unknown signal {type(raised).__name__}")

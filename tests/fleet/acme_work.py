@@ -1,0 +1,242 @@
+"""The plugin of these tests: handlers that do what their payload says and write down when they ran."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import attrs
+
+import jobframe
+
+
+@attrs.frozen
+class Work:
+    """
+    What a handler shall do.
+
+    Attributes:
+        do: An action of this module.
+        n: Its number: milliseconds, a count, an attempt.
+        text: Its text: a reason, a gate, a result.
+
+    """
+
+    do: str = "answer"
+    n: int = 0
+    text: str = ""
+
+
+@attrs.frozen
+class Secret:
+    name: str = ""
+    number: str = jobframe.restricted(default="")
+
+
+@attrs.frozen
+class Lamp:
+    """A resource from the lifespan; it says in which process it was lit."""
+
+    pid: int
+
+
+class Unforeseen(BaseException):
+    """No Exception."""
+
+
+@jobframe.hookimpl
+@asynccontextmanager
+async def jobframe_lifespan(app):
+    app.provide(Lamp(os.getpid()))
+    yield
+
+
+@jobframe.hookimpl
+def jobframe_job_types():
+    return [loop, other, thread, process, process_async, empty, secret]
+
+
+@jobframe.job("work.loop")
+async def loop(ctx: jobframe.Context, work: Work):
+    with attempt(ctx):
+        return await act(ctx, work)
+
+
+@jobframe.job("work.other")
+async def other(ctx: jobframe.Context, work: Work):
+    with attempt(ctx):
+        return await act(ctx, work)
+
+
+@jobframe.job("work.thread")
+def thread(ctx: jobframe.Context, work: Work):
+    with attempt(ctx):
+        return act_blocking(ctx, work)
+
+
+@jobframe.job("work.process", run_in="process")
+def process(ctx: jobframe.Context, work: Work):
+    with attempt(ctx):
+        return act_blocking(ctx, work)
+
+
+@jobframe.job("work.process_async", run_in="process")
+async def process_async(ctx: jobframe.Context, work: Work):
+    with attempt(ctx):
+        return await act(ctx, work)
+
+
+@jobframe.job("work.empty")
+async def empty(ctx: jobframe.Context):
+    with attempt(ctx):
+        return ctx.attempt
+
+
+@jobframe.job("work.secret")
+async def secret(ctx: jobframe.Context, work: Secret):
+    raise AssertionError("never enqueued")
+
+
+@contextmanager
+def attempt(ctx):
+    """Write down start and end; a killed process writes no end."""
+    note("start", ctx)
+    try:
+        yield
+    finally:
+        note("end", ctx)
+
+
+def note(what, ctx):
+    """Write one line in one call, so that lines of many processes never mix and survive the death of their writer."""
+    line = {
+        "what": what,
+        "job": ctx.job_id,
+        "attempt": ctx.attempt,
+        "fence": ctx.fence,
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+        "ns": time.monotonic_ns(),
+    }
+    ledger = os.open(os.environ["ACME_LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(ledger, json.dumps(line).encode() + b"\n")
+    finally:
+        os.close(ledger)
+
+
+def opened(gate):
+    return Path(f"{os.environ['ACME_LEDGER']}.{gate}").exists()
+
+
+async def act(ctx, work):
+    if work.do in WAITS:
+        await WAITS[work.do](ctx, work)
+        return work.text
+    if work.do in SENDS:
+        return await SENDS[work.do](ctx, work)
+    return act_now(ctx, work)
+
+
+def act_blocking(ctx, work):
+    if work.do == "hold":
+        while not opened(work.text):
+            note("tick", ctx)
+            time.sleep(0.02)
+        return work.text
+    if work.do == "sleep":
+        time.sleep(work.n / 1000)
+        return work.text
+    if work.do == "follow":
+        return _unless_failing(work, ctx.enqueue("work.other", {"text": work.text}))
+    return act_now(ctx, work)
+
+
+def act_now(ctx, work):
+    """Carry out what needs no waiting."""
+    if work.do in ENDS:
+        raise ENDS[work.do](work)
+    return ANSWERS[work.do](ctx, work)
+
+
+async def _sleep(_ctx, work):
+    await asyncio.sleep(work.n / 1000)
+
+
+async def _hold(ctx, work):
+    while not opened(work.text):
+        note("tick", ctx)
+        await asyncio.sleep(0.02)
+
+
+async def _swallow(ctx, work):
+    while not opened(work.text):
+        try:
+            await asyncio.sleep(0.02)
+        except asyncio.CancelledError:
+            note("swallowed", ctx)
+
+
+async def _follow(ctx, work):
+    return _unless_failing(work, await ctx.enqueue("work.other", {"text": work.text}))
+
+
+async def _fan(ctx, work):
+    handle = await ctx.jobs.enqueue("work.other", {"text": work.text}, id="fanned")
+    return [handle.id, str(await handle.status())]
+
+
+async def _tell_secretly(ctx, work):
+    await ctx.enqueue("work.secret", {"number": work.text})
+
+
+def _unless_failing(work, followed):
+    if work.n:
+        raise RuntimeError("after the follow-up")
+    return followed
+
+
+def _flaky(ctx, work):
+    if ctx.attempt <= work.n:
+        raise ConnectionError(f"attempt {ctx.attempt}")
+    return ctx.attempt
+
+
+def _log(ctx, work):
+    ctx.log.info("at work", step=work.n)
+    return ctx.job_id
+
+
+WAITS = {"sleep": _sleep, "hold": _hold, "swallow": _swallow}
+SENDS = {"follow": _follow, "fan": _fan, "secretly": _tell_secretly}
+ENDS = {
+    "raise": lambda work: RuntimeError(f"cannot handle {work.text}"),
+    "exit": lambda work: SystemExit(work.n),
+    "interrupt": lambda _: KeyboardInterrupt(),
+    "unforeseen": lambda _: Unforeseen(),
+    "cancelled": lambda _: asyncio.CancelledError(),
+    "snooze": lambda work: jobframe.Snooze(f"{work.n}ms"),
+    "retry": lambda work: jobframe.Retry(f"{work.n}ms", work.text),
+    "cancel": lambda work: jobframe.Cancel(work.text),
+    "fail": lambda work: jobframe.Fail(work.text),
+}
+ANSWERS = {
+    "answer": lambda _, work: work.text,
+    "object": lambda _, __: (Lamp(0), object()),
+    "large": lambda _, work: "x" * work.n,
+    "lamp": lambda ctx, _: [ctx.resource(Lamp).pid, os.getpid()],
+    "die": lambda _, work: os._exit(work.n),
+    "facts": lambda ctx, _: [
+        ctx.attempt,
+        ctx.max_attempts,
+        ctx.type,
+        dict(ctx.headers),
+        ctx.enqueued_at < ctx.deadline,
+    ],
+    "flaky": _flaky,
+    "log": _log,
+}

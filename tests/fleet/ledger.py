@@ -1,0 +1,98 @@
+"""Reads what the handlers of `acme_work` wrote down: the only witness of what really ran when."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """One line of the ledger; *ns* is the machine's monotonic clock, the same for every process."""
+
+    what: str
+    job: str
+    attempt: int
+    fence: int
+    pid: int
+    parent: int
+    ns: int
+
+
+class Run(NamedTuple):
+    """One attempt, from its start to its end; a killed one ends with its process."""
+
+    job: str
+    attempt: int
+    fence: int
+    pid: int
+    start: int
+    end: int | None
+
+
+class Ledger:
+    """
+    The ledger of one test.
+
+    Attributes:
+        path: The file.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open_gate(self, name: str) -> None:
+        """Let every handler go on that holds at this gate."""
+        Path(f"{self.path}.{name}").touch()
+
+    def note_kill(self, pid: int) -> None:
+        """Write down that a process was killed, after it has ended: its runs ended no later."""
+        line = dict.fromkeys(("job", "attempt", "fence", "parent"), 0) | {"what": "kill", "pid": pid}
+        with self.path.open("a") as file:
+            file.write(json.dumps(line | {"job": "", "ns": time.monotonic_ns()}) + "\n")
+
+    def lines(self, what: str = "", job: str = "") -> list[Line]:
+        """Return the lines of one kind, or of one job or type."""
+        if not self.path.exists():
+            return []
+        whole = self.path.read_bytes().rpartition(b"\n")[0]
+        lines = [Line(**json.loads(line)) for line in whole.splitlines()]
+        return [each for each in lines if (not what or each.what == what) and _is_of(each.job, job)]
+
+    def starts(self, job: str = "") -> Counter[str]:
+        """Count the starts by job."""
+        return Counter(line.job for line in self.lines("start", job))
+
+    def runs(self, job: str = "") -> list[Run]:
+        """Return the runs of a job or type in the order of their starts."""
+        lines = self.lines()
+        ends = {(line.job, line.fence): line.ns for line in lines if line.what == "end"}
+        ticks = {(line.job, line.fence): line.ns for line in lines if line.what == "tick"}
+        kills = {line.pid: line.ns for line in lines if line.what == "kill"}
+        runs = []
+        for line in self.lines("start", job):
+            end = ends.get((line.job, line.fence), kills.get(line.pid))
+            if end is None and line.parent in kills:
+                end = ticks.get((line.job, line.fence))  # a child of a killed worker: as long as it was seen alive
+            runs.append(Run(line.job, line.attempt, line.fence, line.pid, line.ns, end))
+        return sorted(runs, key=lambda run: run.start)
+
+    def most_at_once(self, job: str = "") -> int:
+        """Return how many runs of a type overlapped at most."""
+        edges = []
+        for run in self.runs(job):
+            edges.append((run.start, 1))
+            if run.end is not None:
+                edges.append((run.end, -1))
+        most = now = 0
+        for _, step in sorted(edges):
+            now += step
+            most = max(most, now)
+        return most
+
+
+def _is_of(job: str, wanted: str) -> bool:
+    return not wanted or job == wanted or job.startswith(f"{wanted}:")
