@@ -7,8 +7,11 @@ import sys
 
 import pytest
 
+import jobframe
 from jobframe_ingest import plugin
+from jobframe_ingest.corpus import Corpus
 from jobframe_ingest.kinds import Kind, is_readable, named_kind
+from jobframe_ingest.settings import IngestSettings
 
 
 def test_importing_the_plugin_loads_no_parser_no_file_system_and_no_http_client():
@@ -21,6 +24,15 @@ def test_importing_the_plugin_loads_no_parser_no_file_system_and_no_http_client(
 
 def test_it_offers_its_job_types():
     assert ["ingest.document", "ingest.delete"] == [each.name for each in plugin.jobframe_job_types()]
+
+
+async def test_the_corpus_of_the_settings_is_there_while_the_worker_runs(corpus_url):
+    app = jobframe.App()
+    app.provide(IngestSettings(corpus=corpus_url))
+
+    async with plugin.jobframe_lifespan(app):
+        with Corpus.open(corpus_url, create=False):
+            assert app.resource(Corpus).counts().documents == 0
 
 
 @pytest.mark.parametrize(
