@@ -27,30 +27,38 @@ def say(topic: str, text: str) -> None:
 
 
 @contextmanager
-def beside(invocation: Invocation, url: str, script: Script) -> Iterator[None]:
+def beside(invocation: Invocation, url: str, script: Script) -> Iterator[Callable[[], None]]:
     """
-    Run *script* in a thread while the block runs; what it raises is raised at the end of the block.
+    Run *script* in a thread while the block runs.
+
+    Yields:
+        A function to call when the script may begin.
 
     Raises:
-        JobframeError: The script failed.
+        JobframeError: The script failed; said at once, raised at the end of the block.
 
     """
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
     failures: list[JobframeError] = []
 
     def run() -> None:
+        begun.wait()
+        if ended.is_set():
+            return
         try:
             with jobframe.connect_sync(url, config=invocation.config) as jobs:
                 script(jobs, ended)
         except JobframeError as error:
+            say("failed", str(error))
             failures.append(error)
 
     thread = threading.Thread(target=run, name="jobframe-up", daemon=True)
     thread.start()
     try:
-        yield
+        yield begun.set
     finally:
         ended.set()
+        begun.set()
         thread.join(_END_WITHIN_S)
     if failures:
         raise failures[0]

@@ -63,11 +63,17 @@ def _run(invocation: Invocation, make_script: Callable[[Project], Script]) -> No
     with progress("Importing plugins"):
         project = load_project(invocation.config)
     logs.configure(project.config.logging.format, project.config.logging.level)
-    say("jobs.toml", str(project.config.path or "none: every key has its default; jobframe init writes one"))
+    say("config", str(project.config.path or "none: every key has its default; jobframe init writes one"))
     with server(project.config) as url:
         _introduce(project, url)
-        with beside(invocation, url, make_script(project)):
-            run_worker(project, url, on_status=_tell_status)
+        with beside(invocation, url, make_script(project)) as begin:
+
+            def on_status(address: str) -> None:
+                say("status", f"{address}/metrics" if address else "served by another jobframe on this port already")
+                say("worker", "Ctrl-C stops all; jobframe stats --watch in another terminal shows it at work")
+                begin()
+
+            run_worker(project, url, on_status=on_status)
 
 
 def _introduce(project: Project, url: str) -> None:
@@ -79,17 +85,12 @@ def _introduce(project: Project, url: str) -> None:
     say("types", ", ".join(project.policies) or "none: install a plugin, such as jobframe-ingest")
 
 
-def _tell_status(address: str) -> None:
-    say("status", f"{address}/metrics" if address else "another jobframe serves it already")
-    say("worker", "running; Ctrl-C stops all")
-
-
 def _sync_and_follow(project: Project) -> Script:
     def script(jobs: jobframe.SyncJobs, ended: threading.Event) -> None:
         if SYNC in project.policies:
             for name, url in sources(project.config).items():
-                jobs.enqueue(SYNC, {"source": name}, key=name)
                 say("sync", f"source {name}: {url}")
+                jobs.enqueue(SYNC, {"source": name}, key=name)
         follow(jobs, ended)
 
     return script
