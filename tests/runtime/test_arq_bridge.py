@@ -153,9 +153,9 @@ async def test_a_job_reaches_our_queue_with_its_id_its_fields_and_its_mark(arq, 
     _, envelope = decode_payload(claimed.payload)
 
     assert job.job_id == claimed.unique == "mine"
-    assert claimed.type == "reembed.document"
-    assert body_of(claimed) == {"document_id": "42", "size": 7, "note": "é"}
-    assert envelope.headers == {HEADER: QUEUE}
+    assert "reembed.document" == claimed.type
+    assert {"document_id": "42", "size": 7, "note": "é"} == body_of(claimed)
+    assert {HEADER: QUEUE} == envelope.headers
     assert envelope.version == REEMBED.version
 
 
@@ -170,7 +170,7 @@ async def test_a_producer_with_plain_json_is_understood(any_url, worker):
     (claimed,) = await worker.claim()
     await worker.end(claimed, Completed(b'{"chunks":3}'))
 
-    assert await job.result(timeout=PATIENCE_S) == {"chunks": 3}
+    assert {"chunks": 3} == await job.result(timeout=PATIENCE_S)
     await plain.aclose()
 
 
@@ -186,12 +186,12 @@ async def test_status_follows_the_job_and_the_result_arrives(arq, worker):
     seen.append(await job.status())
     info = await job.result_info()
 
-    assert seen == [JobStatus.queued, JobStatus.queued, JobStatus.in_progress, JobStatus.complete]
-    assert await job.result(timeout=PATIENCE_S) == {"chunks": 3}
+    assert [JobStatus.queued, JobStatus.queued, JobStatus.in_progress, JobStatus.complete] == seen
+    assert {"chunks": 3} == await job.result(timeout=PATIENCE_S)
     assert (info.function, info.args, info.kwargs, info.job_try) == ("reembed.document", [], {}, 1)
     assert (info.success, info.queue_name, info.job_id) == (True, QUEUE, job.job_id)
     assert info.enqueue_time <= info.start_time <= info.finish_time
-    assert await arq_keys(arq) == [f"arq:result:{job.job_id}"]
+    assert [f"arq:result:{job.job_id}"] == await arq_keys(arq)
     assert b"secret-42" not in await arq.get(f"arq:result:{job.job_id}")
 
 
@@ -211,12 +211,12 @@ async def test_an_attempt_that_is_followed_by_another_leaves_the_job_queued(arq,
     await worker.start(claimed)
     await worker.end(claimed, Retried(0), record=b"1,0,0,0|[]")
 
-    assert await job.status() == JobStatus.queued
+    assert JobStatus.queued == await job.status()
 
     (claimed,) = await worker.claim()
     await worker.end(claimed, Completed(b"1"))
 
-    assert (await job.result_info()).job_try == 2
+    assert 2 == (await job.result_info()).job_try
 
 
 async def test_a_failed_job_raises_job_failed_with_its_reason(arq, worker):
@@ -228,7 +228,7 @@ async def test_a_failed_job_raises_job_failed_with_its_reason(arq, worker):
         await job.result(timeout=PATIENCE_S)
 
     assert (caught.value.id, caught.value.reason) == ("reembed.document:x", 'exhausted: "4" of 4\nattempts/failed')
-    assert (await job.result_info()).job_try == 4
+    assert 4 == (await job.result_info()).job_try
 
 
 async def test_a_cancelled_job_raises_cancelled_error(arq, worker):
@@ -248,9 +248,9 @@ async def test_a_deferred_job_stays_with_arq_until_it_is_due(arq, worker):
     await asyncio.sleep(0.06)
     await worker.bridge.look()
 
-    assert status == [JobStatus.deferred, JobStatus.deferred]
-    assert [each.unique for each in await worker.claim()] == [soon.job_id]
-    assert await later.status() == JobStatus.deferred
+    assert [JobStatus.deferred, JobStatus.deferred] == status
+    assert [soon.job_id] == [each.unique for each in await worker.claim()]
+    assert JobStatus.deferred == await later.status()
 
 
 async def test_the_same_bytes_handed_over_twice_make_one_job(arq, store, worker):
@@ -260,7 +260,7 @@ async def test_the_same_bytes_handed_over_twice_make_one_job(arq, store, worker)
     await arq.zadd(QUEUE, {"x": before})  # as if the bridge had died before it could mark the job
     await worker.bridge.look()
 
-    assert len(await worker.claim()) == 1
+    assert 1 == len(await worker.claim())
     assert await arq.zscore(QUEUE, "x") < 0
 
 
@@ -272,7 +272,7 @@ async def test_an_answer_that_its_worker_could_not_give_is_given_by_any_bridge(a
     other = Bridge(store, QUEUE)
     await other.look()
 
-    assert await job.result(timeout=PATIENCE_S) == [1]
+    assert [1] == await job.result(timeout=PATIENCE_S)
     await other.aclose()
 
 
@@ -287,7 +287,7 @@ async def test_a_result_that_the_policy_does_not_keep_still_reaches_the_producer
     await worker.bridge.look()
     await worker.end((await worker.claim())[0], Completed(b"[1]"))
 
-    assert await job.result(timeout=PATIENCE_S) == [1]
+    assert [1] == await job.result(timeout=PATIENCE_S)
 
 
 async def test_answers_owed_are_looked_for_page_after_page(arq, store, worker):
@@ -298,7 +298,7 @@ async def test_answers_owed_are_looked_for_page_after_page(arq, store, worker):
     for _ in range(4):
         await worker.bridge.look()
 
-    assert {await job.status() for job in jobs} == {JobStatus.complete}
+    assert {JobStatus.complete} == {await job.status() for job in jobs}
 
 
 async def test_a_job_that_our_store_lost_is_handed_over_again(arq, store, worker):
@@ -308,7 +308,7 @@ async def test_a_job_that_our_store_lost_is_handed_over_again(arq, store, worker
         await store.redis.delete(store.keys.prefix + key)
     await worker.bridge.look()
 
-    assert [each.unique for each in await worker.claim()] == [job.job_id]
+    assert [job.job_id] == [each.unique for each in await worker.claim()]
 
 
 async def test_more_jobs_than_one_look_takes_are_all_handed_over_in_order(arq, worker):
@@ -316,7 +316,7 @@ async def test_more_jobs_than_one_look_takes_are_all_handed_over_in_order(arq, w
         await arq.enqueue_job("reembed.document", document_id=str(i), _job_id=f"{i:04}")
     found = [len((await worker.bridge.look()).due) for _ in range(3)]
 
-    assert found == [MOST_JOBS, 1, 0]
+    assert [MOST_JOBS, 1, 0] == found
     assert sorted(each.unique for each in await claim_all(worker)) == [f"{i:04}" for i in range(MOST_JOBS + 1)]
 
 
@@ -333,12 +333,12 @@ async def test_abort_returns_true_whatever_the_job_is_doing(arq, store, worker, 
     await worker.bridge.look()
     if claimed:
         (cancel,) = (await store.redis.hgetall(f"{store.keys.prefix}cancels:w1")).values()
-        assert cancel.decode().partition("\t")[2] == "aborted by its producer"
+        assert "aborted by its producer" == cancel.decode().partition("\t")[2]
         await worker.end(claimed, Cancelled("aborted by its producer"))
 
     assert await aborting is True
-    assert await worker.claim() == []
-    assert await arq_keys(arq) == [f"arq:result:{job.job_id}"]
+    assert [] == await worker.claim()
+    assert [f"arq:result:{job.job_id}"] == await arq_keys(arq)
 
 
 async def test_an_abort_that_comes_too_late_is_answered_and_kept_from_the_next_job_of_that_id(arq, worker):
@@ -354,7 +354,7 @@ async def test_an_abort_that_comes_too_late_is_answered_and_kept_from_the_next_j
     await worker.bridge.look()
     await worker.bridge.look()
 
-    assert [each.unique for each in await worker.claim()] == ["y"]
+    assert ["y"] == [each.unique for each in await worker.claim()]
     assert await arq.zscore("arq:abort", "y") is None
 
 
@@ -364,7 +364,7 @@ async def test_aborts_of_jobs_on_other_queues_are_left_alone(arq, worker):
     await arq.zadd("arq:abort", {"x": now, "forgotten": now - 90_000_000})
     await worker.bridge.look()
 
-    assert await arq.zrange("arq:abort", 0, -1) == [b"x"]
+    assert [b"x"] == await arq.zrange("arq:abort", 0, -1)
     assert await arq.zscore("arq:other", "x") > 0
 
 
@@ -392,11 +392,11 @@ async def test_what_cannot_be_read_is_parked_with_its_bytes_and_answered(arq, st
 
     assert info.state is State.PARKED
     assert reason in info.reason
-    assert (kept["arq_id"], base64.b64decode(kept["bytes"])) == ("x", payload)
+    assert ("x", payload) == (kept["arq_id"], base64.b64decode(kept["bytes"]))
     with pytest.raises(jobframe.JobFailed, match="unreadable"):
         await Job("x", arq, _deserializer=arq_loads).result(timeout=PATIENCE_S)
-    assert await arq_keys(arq) == ["arq:result:x"]
-    assert (await inspect.counts(store))["parked"] == 1
+    assert ["arq:result:x"] == await arq_keys(arq)
+    assert 1 == (await inspect.counts(store))["parked"]
 
 
 @pytest.mark.parametrize("id", ["with space", "a/b", "naïve", "x" * 90, "arq=abc", "%\r\n{}"])
@@ -405,7 +405,7 @@ async def test_ids_that_no_job_of_ours_can_have_work_all_the_same(arq, worker, i
     await worker.bridge.look()
     await worker.end((await worker.claim())[0], Completed(b"1"))
 
-    assert await job.result(timeout=PATIENCE_S) == 1
+    assert 1 == await job.result(timeout=PATIENCE_S)
 
 
 async def test_an_id_that_is_too_long_is_parked(arq, store, worker):
@@ -414,7 +414,7 @@ async def test_an_id_that_is_too_long_is_parked(arq, store, worker):
 
     with pytest.raises(jobframe.JobFailed, match="too long"):
         await job.result(timeout=PATIENCE_S)
-    assert (await inspect.counts(store))["parked"] == 1
+    assert 1 == (await inspect.counts(store))["parked"]
 
 
 async def test_a_type_with_restricted_fields_is_refused_and_its_payload_deleted(arq, store, worker):
@@ -423,7 +423,7 @@ async def test_a_type_with_restricted_fields_is_refused_and_its_payload_deleted(
 
     with pytest.raises(jobframe.JobFailed, match=r"secret\.seal.*restricted fields \(token\)"):
         await job.result(timeout=PATIENCE_S)
-    assert await arq_keys(arq) == [f"arq:result:{job.job_id}"]
+    assert [f"arq:result:{job.job_id}"] == await arq_keys(arq)
     for key in await arq.keys("*"):
         assert b"hunter2" not in await arq.dump(key)
 
@@ -434,7 +434,7 @@ async def test_a_name_that_nobody_runs_waits_in_its_own_queue(arq, store, worker
     info = await inspect.info(store, f"later.type:{job.job_id}")
 
     assert info.state is State.WAITING
-    assert await job.status() == JobStatus.queued
+    assert JobStatus.queued == await job.status()
 
 
 async def test_positional_arguments_wait_until_the_fields_of_the_type_are_known(arq, store, worker):
@@ -442,7 +442,7 @@ async def test_positional_arguments_wait_until_the_fields_of_the_type_are_known(
     await worker.bridge.look()
     await worker.bridge.look()
 
-    assert await job.status() == JobStatus.queued
+    assert JobStatus.queued == await job.status()
     assert await job.info() is not None
 
     @attrs.frozen
@@ -457,7 +457,7 @@ async def test_positional_arguments_wait_until_the_fields_of_the_type_are_known(
     await worker.bridge.look()  # learns that the type was announced
     await worker.bridge.look()
 
-    assert [body_of(each) for each in await worker.claim()] == [{"name": "42", "count": 5}]
+    assert [{"name": "42", "count": 5}] == [body_of(each) for each in await worker.claim()]
 
 
 async def test_a_job_that_waits_for_its_type_can_be_aborted(arq, worker):
@@ -486,11 +486,11 @@ async def test_a_time_limit_that_the_producer_set_is_kept_and_arqs_own_is_not(ar
     payload = store.keys.payload("reembed.document")
     options = {name: (await store.redis.hget(payload, name))[13:].split(b"\n")[0] for name in ("hurried", "patient")}
 
-    assert options["patient"] == b";g"
+    assert b";g" == options["patient"]
     prefix, limit = options["hurried"].split(b";x")
-    assert prefix == b";g"
+    assert b";g" == prefix
     assert 20_000 < int(limit) <= 30_000
-    assert await arq.pttl("arq:job:patient") == -1
+    assert -1 == await arq.pttl("arq:job:patient")
 
 
 async def test_bridges_take_turns_twice_a_second_in_all(store):
@@ -501,10 +501,10 @@ async def test_bridges_take_turns_twice_a_second_in_all(store):
 
     assert {(a.place, a.bridges), (b.place, b.bridges)} == {(0, 2), (1, 2)}
     turns = sorted((look.now_ms + round(_until_turn_s(look) * 1000)) % 1000 for look in (a, b))
-    assert turns == [0, 500]
+    assert [0, 500] == turns
 
     await second.aclose()
-    assert (await first.look()).bridges == 1
+    assert 1 == (await first.look()).bridges
     await first.aclose()
 
 

@@ -48,14 +48,14 @@ def test_dates_ids_and_attrs_objects_take_their_usual_form(value, said):
 
 
 def test_an_exception_travels_as_its_type_and_message():
-    assert json.loads(arq_dumps({"r": KeyError("x")})) == {"r": {"__exc__": ["KeyError", "'x'"]}}
+    assert {"r": {"__exc__": ["KeyError", "'x'"]}} == json.loads(arq_dumps({"r": KeyError("x")}))
 
 
 def test_a_cancellation_comes_back_as_one():
     revived = arq_loads(arq_dumps({"r": asyncio.CancelledError("aborted")}))["r"]
 
     assert isinstance(revived, asyncio.CancelledError)
-    assert revived.args == ("aborted",)
+    assert ("aborted",) == revived.args
 
 
 def test_a_failed_job_comes_back_with_its_data():

@@ -61,7 +61,7 @@ def test_one_signal_to_the_parent_is_one_sigterm_to_each_worker_and_exit_0(paren
     process = parent("polite")
     process.send_signal(number)
 
-    assert process.wait(PATIENCE_S) == 0
+    assert 0 == process.wait(PATIENCE_S)
     assert seen(tmp_path, "started") == seen(tmp_path, "signal1-15")
     assert not seen(tmp_path, "signal2-15")
 
@@ -72,7 +72,7 @@ def test_a_second_signal_is_passed_on_too(parent, tmp_path):
     wait_for(lambda: len(seen(tmp_path, "signal1-15")) == 2)
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(PATIENCE_S) == 0
+    assert 0 == process.wait(PATIENCE_S)
     assert seen(tmp_path, "started") == seen(tmp_path, "signal2-15")
 
 
@@ -97,7 +97,7 @@ def test_a_dead_worker_is_replaced(parent, tmp_path):
 
     assert alive(survivor)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE_S) == 0
+    assert 0 == process.wait(PATIENCE_S)
     assert [victim] == sorted({*seen(tmp_path, "started")} - {*seen(tmp_path, "signal1-15")})
 
 
@@ -131,7 +131,7 @@ async def test_a_burst_is_over_when_every_worker_has_ended_well(tmp_path):
     async with asyncio.timeout(PATIENCE_S):
         await several.run()
 
-    assert len(seen(tmp_path, "started")) == 3
+    assert 3 == len(seen(tmp_path, "started"))
 
 
 @pytest.mark.parametrize("code", [2, 3, 5])

@@ -71,9 +71,9 @@ def test_one_signal_drains_and_ends_with_exit_0(host_command, number):
         host.hear("started")
         host.signal(number)
 
-        assert host.end() == 0
+        assert 0 == host.end()
 
-    assert host.words == ["open", "start", "started", "drain 2500", "drained", "close"]
+    assert ["open", "start", "started", "drain 2500", "drained", "close"] == host.words
 
 
 def test_a_second_signal_gives_back_at_once(host_command):
@@ -83,9 +83,9 @@ def test_a_second_signal_gives_back_at_once(host_command):
         host.hear("drain 2500")
         host.signal()
 
-        assert host.end() == 0
+        assert 0 == host.end()
 
-    assert host.words == ["open", "start", "started", "drain 2500", "give back", "close"]
+    assert ["open", "start", "started", "drain 2500", "give back", "close"] == host.words
 
 
 def test_further_signals_change_nothing(host_command):
@@ -98,9 +98,9 @@ def test_further_signals_change_nothing(host_command):
         host.signal()
         host.signal(signal.SIGINT)
 
-        assert host.end() == 0
+        assert 0 == host.end()
 
-    assert host.words[-2:] == ["give back", "close"]
+    assert ["give back", "close"] == host.words[-2:]
 
 
 def test_a_signal_during_the_start_lets_the_start_end_and_then_drains(host_command):
@@ -108,9 +108,9 @@ def test_a_signal_during_the_start_lets_the_start_end_and_then_drains(host_comma
         host.hear("start")
         host.signal()
 
-        assert host.end() == 0
+        assert 0 == host.end()
 
-    assert host.words == ["open", "start", "started", "drain 2500", "drained", "close"]
+    assert ["open", "start", "started", "drain 2500", "drained", "close"] == host.words
 
 
 def test_two_signals_end_a_start_that_hangs(host_command):
@@ -119,35 +119,35 @@ def test_two_signals_end_a_start_that_hangs(host_command):
         host.signal()
         host.signal(signal.SIGINT)
 
-        assert host.end() == 0
+        assert 0 == host.end()
 
-    assert host.words == ["open", "start", "close"]
+    assert ["open", "start", "close"] == host.words
 
 
 def test_a_failed_start_ends_the_process_with_its_error(host_command):
     with Host(host_command, BROKEN="no such thing") as host:
-        assert host.end() == 1
+        assert 1 == host.end()
 
-    assert host.words == ["open", "start", "close"]
+    assert ["open", "start", "close"] == host.words
     assert host.errors.strip().endswith("OSError: no such thing")
 
 
 def test_burst_from_arqs_command_line_drains_and_ends_when_the_work_is_done():
     with Host([*HOSTS["arq"], "--burst"]) as host:
-        assert host.end() == 0
+        assert 0 == host.end()
 
-    assert host.words == ["open", "start", "started", "drain 2500", "drained", "close"]
+    assert ["open", "start", "started", "drain 2500", "drained", "close"] == host.words
 
 
 def test_arqs_check_reads_the_health_key(redis_url):
     with Host([*HOSTS["arq"], "--check"], URL=redis_url) as host:
-        assert host.end() == 1
+        assert 1 == host.end()
     with redis.Redis.from_url(redis_url) as client:
         client.set(check_key("host"), "well")
     with Host([*HOSTS["arq"], "--check"], URL=redis_url) as host:
-        assert host.end() == 0
+        assert 0 == host.end()
 
-    assert host.words == []
+    assert [] == host.words
 
 
 async def test_the_client_of_arqs_loop_answers_everything_arq_asks_without_a_server():
@@ -158,9 +158,9 @@ async def test_the_client_of_arqs_loop_answers_everything_arq_asks_without_a_ser
         pipe.dbsize()
         answers = await pipe.execute()
 
-    assert answers == [{}, 0]
-    assert await client.zrangebyscore("q", "-inf", 0) == []
-    assert await client.zcard("q") == 0
-    assert await client.delete("key") == 0
+    assert [{}, 0] == answers
+    assert [] == await client.zrangebyscore("q", "-inf", 0)
+    assert 0 == await client.zcard("q")
+    assert 0 == await client.delete("key")
     assert isinstance(client, ArqRedis)
     await client.close(close_connection_pool=True)
