@@ -6,6 +6,7 @@ May import jobframe.core, jobframe.config (to find the server) and jobframe.stor
 
 from jobframe.client.blocking import SyncHandle, SyncJobs
 from jobframe.client.connect import connect, connect_sync
-from jobframe.client.jobs import Handle, Jobs
+from jobframe.client.handle import Handle
+from jobframe.client.jobs import Jobs
 
 __all__ = ["Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync"]

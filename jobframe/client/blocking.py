@@ -8,7 +8,8 @@ import threading
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from jobframe.client.jobs import Handle, Jobs
+from jobframe.client.handle import Handle
+from jobframe.client.jobs import Jobs
 from jobframe.core.job import JobInfo, NewJob, State
 from jobframe.core.jobtype import JobType
 from jobframe.store.inspect import Page
@@ -121,6 +122,12 @@ class SyncJobs:
     def resume(self, type: str | JobType) -> None:
         """Start jobs of *type* again; see `Jobs.resume`."""
         self._thread.run(self._jobs.resume(type))
+
+    def purge(
+        self, type: str | JobType | None = None, *, state: str, older_than: str | dt.timedelta | None = None
+    ) -> int:
+        """Remove jobs with all that is kept of them; see `Jobs.purge`."""
+        return self._thread.run(self._jobs.purge(type, state=state, older_than=older_than))
 
     def close(self) -> None:
         """Finish what is being sent and end the thread."""

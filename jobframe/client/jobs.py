@@ -1,4 +1,4 @@
-"""What producers and operators hold: `Jobs` and the `Handle` of one job."""
+"""What producers and operators hold: the queues of one namespace."""
 
 from __future__ import annotations
 
@@ -7,89 +7,21 @@ import getpass
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from jobframe.client.coalescer import Coalescer
 from jobframe.client.encoder import Encoder, type_name
 from jobframe.client.ends import Ends
+from jobframe.client.handle import Handle
 from jobframe.core import ids
 from jobframe.core.duration import to_delay_ms
-from jobframe.core.errors import JobCancelled, JobFailed, JobframeError, UnknownJobType
-from jobframe.core.job import JobInfo, NewJob, State
+from jobframe.core.errors import JobframeError, UnknownJobType
+from jobframe.core.job import NewJob, State
 from jobframe.core.jobtype import JobType, declared
 from jobframe.core.policy import nearest_name
-from jobframe.store import inspect, operate, policies
+from jobframe.store import inspect, operate, policies, purge
 from jobframe.store.enqueue import Encoded, batches
 from jobframe.store.store import Store
 
-__all__ = ["Handle", "Jobs"]
-
-
-class Handle:
-    """
-    One job.
-
-    Attributes:
-        id: Job id, ``<type>:<unique part>``.
-        created: False when an equal job was found and is what this handle stands for.
-
-    """
-
-    __slots__ = ("_jobs", "created", "id")
-
-    def __init__(self, jobs: Jobs, id: str, *, created: bool) -> None:
-        """Stand for job *id* of *jobs*."""
-        self._jobs = jobs
-        self.id = id
-        self.created = created
-
-    async def status(self) -> State:
-        """
-        Return the state it is in.
-
-        Raises:
-            JobNotFound: Its record is no longer kept.
-
-        """
-        return (await self.info()).state
-
-    async def info(self) -> JobInfo:
-        """
-        Return all that is known of it, except its payload.
-
-        Raises:
-            JobNotFound: Its record is no longer kept.
-
-        """
-        return await inspect.info(self._jobs.store, self.id)
-
-    async def result(self, timeout: str | dt.timedelta | float | None = None) -> Any:  # noqa: ASYNC109 - the contract's word
-        """
-        Wait until it has ended and return the handler's result.
-
-        Args:
-            timeout: Longest wait: seconds, a duration such as ``"30s"`` or a ``timedelta``; None waits for ever.
-
-        Raises:
-            JobFailed: It ended as failed.
-            JobCancelled: It ended as cancelled.
-            Timeout: It did not end in time; it goes on.
-            JobNotFound: Its record is no longer kept.
-
-        """
-        ended = await self._jobs.ends.wait(self.id, _seconds(timeout))
-        if ended.state == State.COMPLETED:
-            return msgspec.json.decode(ended.detail) if ended.detail else None
-        reason = ended.detail.decode()
-        raise JobFailed(self.id, reason) if ended.state == State.FAILED else JobCancelled(self.id, reason)
-
-    async def cancel(self, reason: str = "") -> State:
-        """Cancel it; see `Jobs.cancel`."""
-        return await self._jobs.cancel(self.id, reason)
-
-    def __repr__(self) -> str:
-        """Job id."""
-        return f"<Handle {self.id}>"
+__all__ = ["Jobs"]
 
 
 class Jobs:
@@ -254,6 +186,27 @@ class Jobs:
         """
         await self._set_paused(type_name(type), "resume")
 
+    async def purge(
+        self, type: str | JobType | None = None, *, state: str, older_than: str | dt.timedelta | None = None
+    ) -> int:
+        """
+        Remove jobs with all that is kept of them.
+
+        Args:
+            type: Only of this type; None is all.
+            state: Only in this state; ``active`` jobs must be cancelled instead.
+            older_than: Only those that ended, were parked or came due at least this long ago: ``"7d"``.
+
+        Returns:
+            How many were removed. A completed job whose id the caller chose stays for ten minutes after its end.
+
+        Raises:
+            ValueError: Jobs in that state cannot be removed, or there is no such state.
+
+        """
+        age_ms = 0 if older_than is None else to_delay_ms(older_than)
+        return await purge.purge(self.store, None if type is None else type_name(type), State(state), age_ms)
+
     async def aclose(self) -> None:
         """Finish what is being sent and stop listening."""
         await self._coalescer.aclose()
@@ -277,9 +230,3 @@ class Jobs:
 
     def _handle(self, job: Encoded, answer: str | None) -> Handle:
         return Handle(self, ids.join(job.type, answer or job.unique), created=answer is None)
-
-
-def _seconds(timeout: str | dt.timedelta | float | None) -> float | None:
-    if timeout is None or isinstance(timeout, int | float):
-        return timeout
-    return to_delay_ms(timeout) / 1000

@@ -90,7 +90,7 @@ local function split_startable(t, p, ids, dues)
       holding[#holding + 1], holding[#holding + 2] = t .. '\t' .. id, fence .. (options.text or '')
     else
       failed[#failed + 1] = id
-      reasons[#reasons + 1] = expired and 'expired' or 'lost: its payload is gone from the store'
+      reasons[#reasons + 1] = expired and 'expired' or LOST
       if expired then call('HINCRBY', P .. 'counters:' .. t, 'expired', 1) end
       release_key(t, id, options)
     end

@@ -15,6 +15,7 @@ local now = math.floor(now_us / 1000)
 
 local CHUNK = 2000        -- values per unpack, well under Lua's limit
 local GIVEN_KEPT = 600000 -- a job whose id the caller chose keeps its record this long after its end
+local LOST = 'lost: its payload is gone from the store'
 local POISON_CRASHES = 3
 local WEIGHT_OF_DEFAULT = 2
 local BOOST = {h = 60000, n = 0, l = -60000} -- effective time = due - boost
@@ -64,7 +65,8 @@ end
 
 local function payload_options(payload)
   if string.byte(payload, 14) == 10 then return NONE end
-  return parse_options(string.sub(payload, 14, string.find(payload, '\n', 14, true) - 1))
+  local newline = string.find(payload, '\n', 14, true)
+  return newline and parse_options(string.sub(payload, 14, newline - 1)) or NONE -- damaged bytes have none
 end
 
 -- Which of a type's three queues a job of that weight stands in: h above, n at, l below the type's own.
@@ -235,6 +237,13 @@ local function trim_completed(t, p, n)
   end
   forget_older(t, 'completed', p.keep_result, n)
   forget_older(t, 'given', math.max(p.keep_result, GIVEN_KEPT), n)
+end
+
+-- The same for all states in which a job ends.
+local function retain(t, p, n)
+  trim_completed(t, p, n)
+  forget_older(t, 'cancelled', math.max(p.keep_result, GIVEN_KEPT), n)
+  forget_older(t, 'failed', math.max(p.keep_failed, GIVEN_KEPT), n)
 end
 
 -- End jobs as failed, cancelled or parked: ids and reasons side by side; the payload stays for inspection and replay.

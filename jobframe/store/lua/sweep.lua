@@ -74,9 +74,7 @@ local today = math.floor(now / 86400000)
 for i = 1, math.min(8, #names) do
   local t = names[(turn + i) % #names + 1]
   local p = limits(t)
-  trim_completed(t, p, 256)
-  forget_older(t, 'cancelled', math.max(p.keep_result, GIVEN_KEPT), 256)
-  forget_older(t, 'failed', math.max(p.keep_failed, GIVEN_KEPT), 256)
+  retain(t, p, 256)
   call('HDEL', P .. 'counters:' .. t, 'failed:' .. today - 9)
   arm(t, p)
 end

@@ -1,0 +1,49 @@
+-- Remove jobs of one type in one state with all that is kept of them; what runs is never touched.
+-- ARGV: clock, type, state, least age in ms, most jobs, or 0 to count only
+--       Age counts from a job's end, from its parking, or from when it came due.
+-- Returns: {how many were removed or would be, 1 when it should be called again}
+local t, state, age, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local QUEUES = {'queue:' .. t .. ':h', 'queue:' .. t .. ':n', 'queue:' .. t .. ':l'}
+local INDEXES = {waiting = QUEUES, delayed = QUEUES, parked = {'parked:' .. t}, failed = {'failed:' .. t},
+                 cancelled = {'cancelled:' .. t}, completed = {'completed:' .. t, 'given:' .. t}}
+local LIVE = {waiting = true, delayed = true, parked = true}
+local bytes_left = 1048576 -- a live job's exclusion key stands in its payload: a batch ends after a mebibyte of them
+
+-- The times whose jobs go. A completed job whose id the caller chose answers a resend for a while, whoever purges.
+local function span(index)
+  if state == 'delayed' then return '(' .. whole(now), age > 0 and '-inf' or '+inf' end
+  local least = index == 'given:' .. t and math.max(age, GIVEN_KEPT) or age
+  return '-inf', whole(now - least)
+end
+
+-- Free the exclusion keys of live jobs; returns those that were reached before the batch was full.
+local function released(ids)
+  local reached, fields = {}, {}
+  for i, id in ipairs(ids) do
+    if bytes_left <= 0 then break end
+    local payload = call('HGET', P .. 'payload:' .. t, id)
+    if payload then
+      release_key(t, id, payload_options(payload))
+      bytes_left = bytes_left - #payload
+    end
+    reached[i], fields[i] = id, t .. '\t' .. id
+  end
+  announce_ends(fields) -- whoever waits for one of them learns that it is gone
+  return reached
+end
+
+local count = 0
+for _, index in ipairs(INDEXES[state]) do
+  local first, last = span(index)
+  if most == 0 then
+    count = count + call('ZCOUNT', P .. index, first, last)
+  elseif count < most then
+    local ids = call('ZRANGEBYSCORE', P .. index, first, last, 'LIMIT', 0, most - count)
+    if LIVE[state] then ids = released(ids) end
+    forget(t, state, ids)
+    variadic('ZREM', P .. index, ids)
+    count = count + #ids
+  end
+end
+if most > 0 and INDEXES[state] == QUEUES then arm(t, limits(t)) end
+return {count, most > 0 and (count >= most or bytes_left <= 0) and 1 or 0}
