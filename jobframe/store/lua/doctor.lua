@@ -1,0 +1,113 @@
+-- Look for what no script leaves behind, and only evicted, damaged or hand-deleted keys can: one step through one index.
+-- ARGV: clock, what to look for, a type (for 'unlisted' a worker), cursor, entries per step, 1 to repair or 0,
+--       for 'lost' which of the type's queues
+--   'unheld'   active jobs that no worker holds: they fill the type's concurrency for ever   repair: as after a crash
+--   'unlisted' held jobs that are not among the active ones: concurrency is exceeded         repair: list them
+--   'lost'     queued jobs without a payload: they cannot run                                repair: end them as failed
+--   'stray'    payloads of jobs that are in no state: they would never run                   repair: queue them
+--   'locked'   exclusion keys of jobs that have ended: no job can be made with them again    repair: free them
+-- Returns: {next cursor or '0' when this index is done, entries looked at, type\tid of each one found ...}
+local what, subject, cursor, step, repair, queue = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1', ARGV[7]
+local t = subject
+local LIVE = {'queue:' .. t .. ':n', 'queue:' .. t .. ':h', 'queue:' .. t .. ':l', 'active:' .. t, 'parked:' .. t}
+local ENDED = {'failed:' .. t, 'cancelled:' .. t, 'completed:' .. t, 'given:' .. t}
+local found = {}
+
+local function stands_in(indexes, id)
+  for _, index in ipairs(indexes) do
+    if call('ZSCORE', P .. index, id) then return true end
+  end
+  return false
+end
+
+-- The next entries of an index, as name, value, name, value …
+local function scan(command, key)
+  local answer = call(command, P .. key, cursor, 'COUNT', step)
+  cursor = answer[1]
+  return answer[2]
+end
+
+local function is_held(field)
+  for _, worker in ipairs(call('ZRANGE', P .. 'workers', 0, -1)) do
+    if call('HEXISTS', P .. 'held:' .. worker, field) == 1 then return true end
+  end
+  return false
+end
+
+local look = {}
+
+function look.unheld()
+  local entries = scan('ZSCAN', 'active:' .. t)
+  for i = 1, #entries, 2 do
+    local field = t .. '\t' .. entries[i]
+    if not is_held(field) then
+      found[#found + 1] = field
+      local payload = repair and call('HGET', P .. 'payload:' .. t, entries[i])
+      if repair then call('HSET', P .. 'held:nobody', field, '0' .. (payload and payload_options(payload).text or '')) end
+    end
+  end
+  if repair then take_back('nobody', 'crashed', #found) end
+  return entries
+end
+
+function look.unlisted()
+  local entries = scan('HSCAN', 'held:' .. subject)
+  for i = 1, #entries, 2 do
+    local type_of_job, id = split_field(entries[i])
+    if not call('ZSCORE', P .. 'active:' .. type_of_job, id) then
+      found[#found + 1] = entries[i]
+      if repair then call('ZADD', P .. 'active:' .. type_of_job, now, id) end
+    end
+  end
+  return entries
+end
+
+function look.lost()
+  local index = 'queue:' .. t .. ':' .. queue
+  local entries, ids, reasons = scan('ZSCAN', index), {}, {}
+  for i = 1, #entries, 2 do
+    if call('HEXISTS', P .. 'payload:' .. t, entries[i]) == 0 then
+      found[#found + 1] = t .. '\t' .. entries[i]
+      ids[#ids + 1], reasons[#reasons + 1] = entries[i], LOST
+    end
+  end
+  if repair then
+    variadic('ZREM', P .. index, ids)
+    end_kept(t, 'failed', ids, reasons)
+    announce_ends(found)
+  end
+  return entries
+end
+
+function look.stray()
+  local entries, p = scan('HSCAN', 'payload:' .. t), limits(t)
+  for i = 1, #entries, 2 do
+    local id, payload = entries[i], entries[i + 1]
+    if not stands_in(LIVE, id) and not stands_in(ENDED, id) and not is_held(t .. '\t' .. id) then
+      found[#found + 1] = t .. '\t' .. id
+      if repair then
+        local options = payload_options(payload)
+        local level = queue_of(p, options)
+        if level ~= 'n' and not p.mixed then mark_mixed(t, p) end
+        if options.key then call('HSETNX', P .. 'keys:' .. t, options.key, id) end
+        call('ZADD', P .. 'queue:' .. t .. ':' .. level, tonumber(string.sub(payload, 1, 13)) or now, id)
+      end
+    end
+  end
+  if repair and #found > 0 then arm(t, p) end
+  return entries
+end
+
+function look.locked()
+  local entries = scan('HSCAN', 'keys:' .. t)
+  for i = 1, #entries, 2 do
+    if not stands_in(LIVE, entries[i + 1]) then
+      found[#found + 1] = t .. '\t' .. entries[i + 1]
+      if repair then call('HDEL', P .. 'keys:' .. t, entries[i]) end
+    end
+  end
+  return entries
+end
+
+local entries = look[what]()
+return {cursor, #entries / 2, unpack(found)}
