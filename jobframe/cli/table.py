@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "retry": Entry("Jobs", "retry:retry", "Run failed, cancelled or parked jobs again."),
     "pause": Entry("Queues", "queues:pause", "Stop starting jobs of a type."),
     "resume": Entry("Queues", "queues:resume", "Start jobs of a paused type again."),
+    "purge": Entry("Queues", "purge:purge", "Remove jobs for good."),
     "stats": Entry("Look", "stats:stats", "Counts, waits and rates per type."),
     "types": Entry("Look", "provided:types", "Job types and who provides them."),
     "plugins": Entry("Look", "provided:plugins", "Installed plugins and the state of each."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from jobframe.core.outcome import Completed
+from jobframe.core.outcome import Completed, Failed
 
 
 def test_pause_and_resume_are_seen_in_stats_and_types(hands, cli, cli_json):
@@ -93,3 +95,30 @@ def test_types_list_what_workers_announced_and_nobody_installed(hands, cli_json)
         "workers": 1,
         "paused": False,
     } == found
+
+
+def test_purge_counts_first_and_removes_what_it_counted(hands, cli, cli_json):
+    hands.announce("doc.embed")
+    for _ in range(2):
+        cli("enqueue", "doc.embed")
+        hands.work(Failed("broken"))
+    words = ("purge", "--state", "failed", "--type", "doc.embed")
+    assert (0, "2 would be removed\n") == cli(*words, "--dry-run")[:2]
+    assert (0, "0 would be removed\n") == cli(*words, "--older-than", "1d", "--dry-run")[:2]
+    assert 2 == cli_json("stats")["jobs"]["failed"]
+    assert (0, "2 removed\n") == cli(*words, "--yes")[:2]
+    assert 0 == cli_json("stats")["jobs"]["failed"]
+
+
+def test_purge_removes_nothing_when_nobody_can_be_asked(hands, cli, cli_json, monkeypatch):
+    hands.announce("doc.embed")
+    cli("enqueue", "doc.embed")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    code, _, err = cli("purge", "--state", "waiting")
+    assert 2 == code
+    assert "--yes removes without asking" in err
+    assert 1 == cli_json("stats")["jobs"]["waiting"]
+
+
+def test_active_jobs_cannot_be_purged(hands, cli):
+    assert 2 == cli("purge", "--state", "active", "--yes")[0]
