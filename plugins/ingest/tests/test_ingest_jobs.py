@@ -2,13 +2,14 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import jobframe
 from jobframe_ingest.corpus import Corpus, Document, document_id
 from jobframe_ingest.fetch import Unreachable
-from jobframe_ingest.jobs import IngestDelete, IngestDocument, delete, document
+from jobframe_ingest.jobs import IngestDelete, IngestDocument, delete, document, vacuum
 from jobframe_ingest.settings import IngestSettings
 
 NAME = document_id("docs", "a.md")
@@ -48,6 +49,19 @@ def test_ingesting_twice_leaves_the_same_corpus(ctx, corpus, root):
 
     assert ingest(ctx, root) == {"document_id": NAME, "added": 0, "kept": 2, "removed": 0}
     assert before == contents(corpus)
+
+
+def test_vacuum_gives_the_space_of_what_was_deleted_back(ctx, corpus, corpus_url, root):
+    (root / "a.md").write_text("\n\n".join(f"# Part {number}\n\n{'long text ' * 50}" for number in range(180)))
+    ingest(ctx, root)
+    vacuum(ctx)
+    file = Path(corpus_url.removeprefix("sqlite:///"))
+    full = file.stat().st_size
+    delete(ctx, IngestDelete(NAME))
+
+    vacuum(ctx)
+
+    assert file.stat().st_size < full / 2
 
 
 def test_deleting_twice_leaves_the_same_corpus(ctx, corpus, root):

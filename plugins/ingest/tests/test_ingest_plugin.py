@@ -23,7 +23,7 @@ def test_importing_the_plugin_loads_no_parser_no_file_system_and_no_http_client(
 
 
 def test_it_offers_its_job_types():
-    assert ["ingest.document", "ingest.delete"] == [each.name for each in plugin.jobframe_job_types()]
+    assert ["ingest.document", "ingest.delete", "ingest.vacuum"] == [each.name for each in plugin.jobframe_job_types()]
 
 
 async def test_the_corpus_of_the_settings_is_there_while_the_worker_runs(corpus_url):

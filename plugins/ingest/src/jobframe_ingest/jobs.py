@@ -1,4 +1,4 @@
-"""The job types: a document comes into the corpus, or leaves it."""
+"""The job types: a document comes into the corpus, or leaves it; and the corpus gives back the space of those gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobframe_ingest.records import Chunk
 from jobframe_ingest.refusal import Refused
 from jobframe_ingest.settings import IngestSettings
 
-__all__ = ["IngestDelete", "IngestDocument", "delete", "document"]
+__all__ = ["IngestDelete", "IngestDocument", "delete", "document", "vacuum"]
 
 _MOST_ROUNDS = 5
 _parsing = threading.BoundedSemaphore(2)  # parsers hold the interpreter: more at once only slow the worker's loop
@@ -74,6 +74,12 @@ def delete(ctx: jobframe.Context, payload: IngestDelete) -> dict[str, object]:
     corpus = ctx.resource(Corpus)
     removed = corpus.delete_document(payload.document_id, version=payload.version or None).removed
     return {"document_id": payload.document_id, "removed": len(removed)}
+
+
+@jobframe.job("ingest.vacuum", timeout="1h", concurrency=1)
+def vacuum(ctx: jobframe.Context) -> None:
+    """Give the space of removed documents back to the disk; other writers wait meanwhile."""
+    ctx.resource(Corpus).vacuum()
 
 
 def _ingest(corpus: Corpus, settings: IngestSettings, name: str, payload: IngestDocument) -> Change:

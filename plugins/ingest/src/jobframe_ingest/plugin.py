@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import jobframe
 from jobframe_ingest.corpus import Corpus
-from jobframe_ingest.jobs import delete, document
+from jobframe_ingest.jobs import delete, document, vacuum
 from jobframe_ingest.settings import IngestSettings
 
 __all__ = ["jobframe_job_types", "jobframe_lifespan", "jobframe_settings"]
@@ -15,8 +15,8 @@ __all__ = ["jobframe_job_types", "jobframe_lifespan", "jobframe_settings"]
 
 @jobframe.hookimpl
 def jobframe_job_types() -> list[jobframe.JobType]:
-    """Bring documents in and take them out."""
-    return [document, delete]
+    """Bring documents in, take them out, and keep the corpus small."""
+    return [document, delete, vacuum]
 
 
 @jobframe.hookimpl
