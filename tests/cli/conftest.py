@@ -33,7 +33,7 @@ class Hands:
         self.url = url
         self.namespace = namespace
         self.number = 0
-        self.lanes = {}
+        self.lanes: set[str] = set()
 
     def announce(self, *names, worker="w1"):
         types = [JobType(name, 1, _handler, {}) for name in names]

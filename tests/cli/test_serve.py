@@ -67,7 +67,7 @@ def test_a_port_that_another_jobframe_serves_is_an_error_for_serve_alone(hands, 
     with (folder / "jobs.toml").open("a") as file:
         file.write("[status]\nport = 0\n")
     with _serving() as first:
-        port = re.search(r":(\d+)/", _address(first))[1]
+        port = urlsplit(_address(first)).port
         text = (folder / "jobs.toml").read_text().replace("port = 0", f"port = {port}")
         (folder / "jobs.toml").write_text(text)
         with _serving() as second:
