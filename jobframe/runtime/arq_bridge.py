@@ -176,7 +176,7 @@ class Bridge:
 
 def _until_turn_s(found: Look) -> float:
     """Seconds until this bridge's turn: the fleet's turns are spread evenly over the server's clock."""
-    if len(found.due) >= bridge.MOST_JOBS:
+    if found.more:
         return 0.0
     cycle_ms = _PERIOD_MS * found.bridges
     wait_ms = (found.place * _PERIOD_MS - found.now_ms) % cycle_ms

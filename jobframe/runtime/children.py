@@ -8,15 +8,14 @@ child is up, and is of no use any more once an idle child was killed from outsid
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jobframe.core import clock
 from jobframe.runtime.child import Answer, ChildParts, Request, serve
+from jobframe.runtime.daemon_threads import DaemonThreads
 from jobframe.runtime.running import Attempt
 
 __all__ = ["ChildDied", "Children"]
@@ -47,7 +46,7 @@ class Children:
         self._args = args
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="jobframe-child")
+        self._threads = DaemonThreads("jobframe-child")
 
     async def run(self, attempt: Attempt) -> Answer:
         """
@@ -59,11 +58,10 @@ class Children:
         """
         child = self._take()
         attempt.stop = child.kill
-        loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._threads, child.boot)
+            await self._threads.run(child.boot)
             attempt.start_timer()
-            answer: Answer = await loop.run_in_executor(self._threads, child.ask, _request(attempt))
+            answer: Answer = await self._threads.run(child.ask, _request(attempt))
         finally:
             self._busy.discard(child)
         self._idle.append(child)
@@ -74,7 +72,7 @@ class Children:
         atexit.unregister(self.close)
         for child in (*self._idle, *self._busy):
             child.kill()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _take(self) -> _Child:
         child = self._idle.pop() if self._idle else _Child(self._opener, self._args)

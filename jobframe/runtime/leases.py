@@ -13,6 +13,7 @@ from jobframe.store.store import BlockingStore
 __all__ = ["LeaseKeeper"]
 
 _RETRY_S = 0.5
+_STOPPED_WITHIN_S = 2.0
 
 
 class LeaseKeeper:
@@ -73,11 +74,12 @@ class LeaseKeeper:
         """Stop; the lease runs out unless the worker leaves."""
         self._stopping = True
         self._asked.set()
-        self._thread.join(timeout=2)
+        if self._thread.is_alive():
+            self._thread.join(timeout=_STOPPED_WITHIN_S)
 
     def _keep(self) -> None:
         store: BlockingStore | None = None
-        while True:
+        while not self._stopping:
             wait_s = self._lease_ms / 1000 / 3
             try:
                 store = store or self._open()
@@ -86,8 +88,6 @@ class LeaseKeeper:
                 wait_s = min(_RETRY_S, wait_s)
             self._asked.wait(wait_s)
             self._asked.clear()
-            if self._stopping:
-                break
         if store is not None:
             store.close()
 

@@ -88,6 +88,7 @@ class Membership:
         self._policy_version = -1
         self._loop = asyncio.get_running_loop()
         self._busy: asyncio.Task[None] | None = None
+        self._closed = False
         self._listener = Listener(store, store.keys.control_channel, self._hear)
         self._lease = LeaseKeeper(
             store.url,
@@ -112,7 +113,7 @@ class Membership:
 
     async def leave(self) -> int:
         """
-        Give back whatever this worker still holds, and leave.
+        Keep the lease no more, give back whatever this worker still holds, and leave.
 
         Returns:
             How many jobs that were.
@@ -121,13 +122,13 @@ class Membership:
             StoreUnavailable: The server cannot be reached or used.
 
         """
+        await asyncio.to_thread(self._lease.stop)  # or it would learn that it is gone, and join anew
         return await leases.leave(self._store, self.worker)
 
     async def aclose(self) -> None:
         """Stop keeping the lease and listening."""
-        if self._busy is not None:
-            self._busy.cancel()
-        self._lease.stop()
+        self._closed = True
+        await asyncio.to_thread(self._lease.stop)
         await self._listener.aclose()
 
     def silent_s(self) -> float:
@@ -178,7 +179,7 @@ class Membership:
         self._listening.renewed(answer)
 
     def _on_gone(self, worker: str) -> None:
-        if worker == self.worker:
+        if worker == self.worker and not self._closed:
             _log.warning("given up for dead: joining the fleet anew", worker=worker)
             self.worker = ids.new_worker()
             self._listening.lost()
@@ -187,7 +188,7 @@ class Membership:
     async def _catch_up(self, *, joining: bool) -> None:
         """Learn what is in force, until the store answers."""
         patience = Patience("policies")
-        while True:
+        while not self._closed:
             try:
                 still_here = await self._announce(joining=joining, apply=False)
             except JobframeError as error:

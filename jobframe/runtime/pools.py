@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import attrs
 
 from jobframe.runtime.children import Children
+from jobframe.runtime.daemon_threads import DaemonThreads
 from jobframe.runtime.running import Attempt
 
 __all__ = ["LoopPool", "Pool", "Pools", "ProcessPool", "ThreadPool"]
@@ -49,18 +49,16 @@ class ThreadPool:
     def __init__(self, size: int) -> None:
         """Allow *size* threads."""
         self.size: int | None = size
-        self._executor = ThreadPoolExecutor(size, thread_name_prefix="jobframe-handler")
+        self._threads = DaemonThreads("jobframe-handler")
 
     async def call(self, attempt: Attempt) -> Any:
         """Run the handler in a thread and wait until it has ended."""
         attempt.start_timer()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, attempt.runnable.type.run, attempt.context, attempt.payload
-        )
+        return await self._threads.run(attempt.runnable.type.run, attempt.context, attempt.payload)
 
     def close(self) -> None:
         """Start nothing more; running threads are left to themselves."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
 
 class ProcessPool:

@@ -200,14 +200,14 @@ class Runtime:
         await self._close()
 
     async def _close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
         if self._bridge is not None:
             await self._bridge.aclose()
         await self.membership.aclose()
+        self._sweeper.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._waker.aclose(self._all_lanes()), _LAST_WORDS_S)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_LAST_WORDS_S)
         self._pools.close()
         await self._lifespans.aclose()
         await self.jobs.aclose()

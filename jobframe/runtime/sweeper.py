@@ -26,6 +26,7 @@ class Sweeper:
         self._asked = asyncio.Event()
         self._last_ask = clock.monotonic()
         self._late = False
+        self._stopping = False
 
     def ask(self) -> None:
         """Sweep soon; called with every renewal, which also shows whether this worker was itself late."""
@@ -40,8 +41,8 @@ class Sweeper:
         self._last_ask = clock.monotonic()
 
     async def run(self) -> None:
-        """Sweep when asked, until cancelled. A sweeper that was itself late writes suspicions only."""
-        while True:
+        """Sweep when asked, until stopped. A sweeper that was itself late writes suspicions only."""
+        while not self._stopping:
             await self._asked.wait()
             self._asked.clear()
             try:
@@ -49,8 +50,13 @@ class Sweeper:
             except JobframeError as error:
                 _log.warning("sweep put off", reason=str(error))
 
+    def stop(self) -> None:
+        """Sweep no more."""
+        self._stopping = True
+        self._asked.set()
+
     async def _sweep(self) -> None:
-        more = True
+        more = not self._stopping
         while more:
             swept = await sweep(self._store, self._lease_ms, may_take=not self._late)
             if swept.workers:

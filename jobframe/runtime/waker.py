@@ -38,15 +38,16 @@ class Waker:
         self._lanes = lanes
         self._look = look
         self._wanted = asyncio.Event()
+        self._stopping = False
 
     def want(self) -> None:
         """Ask to be woken: there is room, and the last claim left nothing."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Wait, look, wait again; until cancelled."""
+        """Wait, look, wait again; until closed."""
         patience = Patience("wake")
-        while True:
+        while not self._stopping:
             await self._wanted.wait()
             self._wanted.clear()
             lanes = self._lanes()
@@ -57,11 +58,19 @@ class Waker:
                 if lane is not None and lane not in self._lanes():
                     await self._store.mark([lane])
             except JobframeError as error:
+                if self._stopping:
+                    return
                 await patience.wait(error)
             else:
                 patience.done()
             self._look()
 
     async def aclose(self, lanes: Sequence[str]) -> None:
-        """Close the connection, and wake somebody else in case it had just eaten a marker."""
+        """
+        End `run` by closing its connection, and wake somebody else in case it had just eaten a marker.
+
+        Never by a cancellation: the client swallows one that comes at the wrong moment.
+        """
+        self._stopping = True
+        self._wanted.set()
         await self._store.aclose(lanes)

@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import click
+from arq.cli import cli as arq_command
 from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func, run_worker
 from redis.asyncio.client import Pipeline
@@ -22,7 +23,16 @@ from redis.asyncio.client import Pipeline
 from jobframe.store.check_key import check_key
 from jobframe.store.connection import arq_settings, parse
 
-__all__ = ["Hosted", "IdleRedis", "Opener", "asked_for", "prefer_uvloop", "run", "worker_settings"]
+__all__ = [
+    "Hosted",
+    "IdleRedis",
+    "Opener",
+    "asked_for",
+    "prefer_uvloop",
+    "run",
+    "under_arqs_command",
+    "worker_settings",
+]
 
 _UNUSED_QUEUE = "jobframe:unused"
 _LAST_WORDS_S = 5.0  # after the drain: an unreachable server must not hold up the end of the process
@@ -93,6 +103,12 @@ def prefer_uvloop() -> None:
     except ImportError:
         return
     asyncio.set_event_loop(uvloop.new_event_loop())
+
+
+def under_arqs_command() -> bool:
+    """Tell whether this runs under arq's own command line, rather than in somebody's program."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.command is arq_command
 
 
 def asked_for(option: str) -> bool:

@@ -19,6 +19,7 @@ _POLL_S = 1.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _READY_WITHIN_S = 5.0
+_STOPPED_WITHIN_S = 2.0
 
 
 class Listener:
@@ -35,6 +36,8 @@ class Listener:
         self._on_message = on_message
         self._subscribed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._connection: Any = None
+        self._stopping = False
 
     async def ready(self) -> None:
         """Start listening and wait until the server has confirmed it, 5 seconds at most."""
@@ -44,19 +47,25 @@ class Listener:
             await asyncio.wait_for(self._subscribed.wait(), _READY_WITHIN_S)
 
     async def aclose(self) -> None:
-        """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        """Stop listening, by cutting the connection: the client swallows a cancellation that comes at a wrong moment."""
+        self._stopping = True
+        if self._task is None:
+            return
+        if self._connection is not None:
+            await self._connection.disconnect(nowait=True)
+        await asyncio.wait([self._task], timeout=_STOPPED_WITHIN_S)
+        self._task.cancel()  # only when it waits before it connects again
+        await asyncio.wait([self._task], timeout=_STOPPED_WITHIN_S)
 
     async def _listen(self) -> None:
         pause_s = _FIRST_PAUSE_S
-        while True:
+        while not self._stopping:
             client, owned = _client_for_channels(self._store)
             pubsub = client.pubsub()
             try:
                 await pubsub.subscribe(self._channel)
-                while True:
+                self._connection = pubsub.connection
+                while not self._stopping:
                     message = await pubsub.get_message(timeout=_POLL_S)
                     if message is not None:
                         pause_s = _FIRST_PAUSE_S
@@ -68,6 +77,8 @@ class Listener:
                     await pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py has no types for it
                     if owned:
                         await client.aclose()
+            if self._stopping:
+                return
             await asyncio.sleep(pause_s * ids.roll())
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
