@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import attrs
+
 from jobframe.client.encoder import Encoder
 from jobframe.core import clock, ids
 from jobframe.core.errors import JobframeError, StoreUnavailable
@@ -126,10 +128,13 @@ class Coalescer:
 
     def _encode_again(self, unit: Unit) -> bool:
         try:
-            unit.encoded = [self._encoder.encode(job) for job in unit.jobs]
+            again = [self._encoder.encode(job) for job in unit.jobs]
         except (JobframeError, ValueError) as error:
             _fail([unit], error)
             return False
+        unit.encoded = [  # under the same ids: handles were promised them
+            attrs.evolve(new, unique=old.unique) for new, old in zip(again, unit.encoded, strict=True)
+        ]
         return True
 
     async def _call(self, jobs: list[Encoded]) -> list[str | None] | Stale:

@@ -47,7 +47,7 @@ class Listener:
             await asyncio.wait_for(self._subscribed.wait(), _READY_WITHIN_S)
 
     async def aclose(self) -> None:
-        """Stop listening, by cutting the connection: the client swallows a cancellation that comes at a wrong moment."""
+        """Stop listening, by cutting the connection: the client may swallow a cancellation."""
         self._stopping = True
         if self._task is None:
             return
