@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobframe.runtime.child import ChildParts
+    from jobframe.runtime.hosting import Hosted
     from jobframe.runtime.runtime import Runtime
-    from jobframe.runtime.worker import Hosted
     from jobframe.status.liveness import Pulse
     from jobframe.status.server import StatusServer
 
@@ -298,9 +298,9 @@ def __getattr__(name: str) -> Any:
     """Make `WorkerSettings`; nothing is started or imported by it that its use does not need."""
     if name != "WorkerSettings":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from jobframe.runtime.worker import asked_for, prefer_uvloop, worker_settings  # noqa: PLC0415 - as above
+    from jobframe.runtime import worker  # noqa: PLC0415 - only a worker needs arq
 
-    config, burst = read(), asked_for("burst")
+    config, burst = read(), worker.asked_for("burst")
 
     @asynccontextmanager
     async def opener() -> AsyncIterator[Hosted]:
@@ -309,6 +309,7 @@ def __getattr__(name: str) -> Any:
             async with _worker(project, url, project.config.runtime.processes, burst=burst) as hosted:
                 yield hosted
 
-    prefer_uvloop()
+    if worker.runs_under_arq():
+        worker.prepare_arqs_process(config.logging.format, config.logging.level)
     url = config.redis.url or Embedded().url
-    return worker_settings(opener, url, config.redis.namespace, config.runtime.grace_ms, burst=burst)
+    return worker.worker_settings(opener, url, config.redis.namespace, config.runtime.grace_ms, burst=burst)

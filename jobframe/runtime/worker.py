@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+import logging
+from typing import Any, Literal
 
 import click
 from arq.cli import cli as arq_command
@@ -20,42 +19,22 @@ from arq.connections import ArqRedis, RedisSettings
 from arq.worker import func, run_worker
 from redis.asyncio.client import Pipeline
 
+from jobframe.runtime import logs
+from jobframe.runtime.hosting import Opener, host
 from jobframe.store.check_key import check_key
 from jobframe.store.connection import arq_settings, parse
 
 __all__ = [
-    "Hosted",
     "IdleRedis",
-    "Opener",
     "asked_for",
     "prefer_uvloop",
+    "prepare_arqs_process",
     "run",
-    "under_arqs_command",
+    "runs_under_arq",
     "worker_settings",
 ]
 
 _UNUSED_QUEUE = "jobframe:unused"
-_LAST_WORDS_S = 5.0  # after the drain: an unreachable server must not hold up the end of the process
-
-
-class Hosted(Protocol):
-    """What can live in the host: a `Runtime`, or the `Fleet` that starts several of them."""
-
-    async def start(self) -> None:
-        """Get ready to work."""
-
-    async def run(self) -> None:
-        """Work until drained; in burst mode until nothing is left to do."""
-
-    async def drain(self, grace_ms: int) -> None:
-        """Take nothing new, let what runs end for *grace_ms*, give the rest back."""
-
-    async def give_back(self) -> None:
-        """Give everything back at once; a `drain` under way ends by it."""
-
-
-Opener = Callable[[], AbstractAsyncContextManager[Hosted]]
-"""Makes what is hosted, with all it stands on, and takes it down again."""
 
 
 def worker_settings(opener: Opener, url: str, namespace: str, grace_ms: int, *, burst: bool) -> type:
@@ -72,7 +51,7 @@ def worker_settings(opener: Opener, url: str, namespace: str, grace_ms: int, *, 
     """
 
     async def on_startup(_ctx: dict[Any, Any]) -> None:
-        await _host(opener, grace_ms, burst=burst)
+        await host(opener, grace_ms, burst=burst)
 
     return type(
         "WorkerSettings",
@@ -105,10 +84,17 @@ def prefer_uvloop() -> None:
     asyncio.set_event_loop(uvloop.new_event_loop())
 
 
-def under_arqs_command() -> bool:
-    """Tell whether this runs under arq's own command line, rather than in somebody's program."""
+def runs_under_arq() -> bool:
+    """Tell whether this is arq's own command line about to run a worker."""
     context = click.get_current_context(silent=True)
-    return context is not None and context.command is arq_command
+    return context is not None and context.command is arq_command and not context.params.get("check")
+
+
+def prepare_arqs_process(format: Literal["console", "json"], level: str) -> None:
+    """Do for arq's command what ours does: log as configured, but not of a loop that has nothing to do; use uvloop."""
+    logs.configure(format, level)
+    logging.getLogger("arq.worker").addFilter(lambda record: record.levelno > logging.INFO)  # arq sets levels later
+    prefer_uvloop()
 
 
 def asked_for(option: str) -> bool:
@@ -121,8 +107,8 @@ def _where_check_looks(url: str) -> RedisSettings:
     """Say it in arq's words; on a cluster arq can ask one node only, which may not be the right one."""
     endpoint = parse(url)
     if endpoint.kind == "cluster":
-        host, port = endpoint.hosts[0]
-        return RedisSettings(host, port, username=endpoint.username, password=endpoint.password, ssl=endpoint.tls)
+        node, port = endpoint.hosts[0]
+        return RedisSettings(node, port, username=endpoint.username, password=endpoint.password, ssl=endpoint.tls)
     return dataclasses.replace(arq_settings(url), conn_retries=0)  # a probe wants an answer now
 
 
@@ -153,70 +139,3 @@ class _IdlePipeline(Pipeline):
 
 def _nothing_there(command: tuple[Any, ...]) -> Any:
     return {"INFO": {}, "ZRANGEBYSCORE": []}.get(command[0], 0)
-
-
-class _Signals:
-    """The signals so far: the first asks to end, the second not to wait."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.insisted = asyncio.Event()
-
-    def count(self, number: int) -> None:
-        self.asked.set()
-        if number > 1:
-            self.insisted.set()
-
-
-async def _host(opener: Opener, grace_ms: int, *, burst: bool) -> None:
-    """
-    Live inside arq's ``on_startup``: return only when a burst is over, end as cancelled after a signal.
-
-    What is hosted runs in a task of its own that is never cancelled from outside, so that no signal can cut a call to
-    the server in two.
-    """
-    signals, me = _Signals(), asyncio.current_task()
-    life = asyncio.create_task(_live(opener, grace_ms, signals))
-    while not life.done():
-        try:
-            await asyncio.shield(life)
-        except asyncio.CancelledError:
-            signals.count(me.cancelling() if me else 1)  # two that came together raise only once
-    life.result()
-    if signals.asked.is_set() or not burst:
-        raise asyncio.CancelledError
-
-
-async def _live(opener: Opener, grace_ms: int, signals: _Signals) -> None:
-    async with opener() as hosted:
-        starting = asyncio.create_task(hosted.start())
-        if not await _ends_before(starting, signals.insisted):
-            starting.cancel()
-            await _end(starting)
-            return
-        starting.result()
-        running = asyncio.create_task(hosted.run())
-        await _ends_before(running, signals.asked)
-        ending = [running, asyncio.create_task(hosted.drain(grace_ms))]
-        if not await _ends_before(ending[-1], signals.insisted):
-            ending.append(asyncio.create_task(hosted.give_back()))
-        await _end(*ending)
-
-
-async def _ends_before(task: asyncio.Task[None], signal: asyncio.Event) -> bool:
-    waiting = asyncio.create_task(signal.wait())
-    await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    return task.done()
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    """Leave *tasks* a moment for their last words to the server, cut off what is late, raise what went wrong."""
-    _, late = await asyncio.wait(tasks, timeout=_LAST_WORDS_S)
-    for task in late:
-        task.cancel()
-    if late:
-        await asyncio.wait(late, timeout=_LAST_WORDS_S)
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            task.result()

@@ -63,6 +63,7 @@ class Look:
         now_ms: Server clock.
         place: This bridge's place among the living, from 0.
         bridges: How many live.
+        more: Whether more is due than *due* lists.
         next_rank: Where the next look for owed answers goes on.
         due: Jobs to hand over.
         aborted: Jobs handed over whose producers aborted them.
@@ -73,6 +74,7 @@ class Look:
     now_ms: int
     place: int
     bridges: int
+    more: bool
     next_rank: int
     due: Sequence[Due]
     aborted: Sequence[Handed]
@@ -120,11 +122,12 @@ async def look(store: Store, queue: str, bridge: str, period_ms: int, rank: int)
 
     """
     reply = await store.run("bridge_poll", queue, bridge, period_ms, MOST_JOBS, MOST_BYTES, rank)
-    now, place, bridges, next_rank, due, aborted, ended = reply
+    now, place, bridges, more, next_rank, due, aborted, ended = reply
     return Look(
         now_ms=int(now),
         place=place,
         bridges=bridges,
+        more=bool(more),
         next_rank=next_rank,
         due=[_due(*row) for row in _rows(due, 5)],
         aborted=[_handed(*row) for row in _rows(aborted, 2)],

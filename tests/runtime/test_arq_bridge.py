@@ -311,6 +311,15 @@ async def test_a_job_that_our_store_lost_is_handed_over_again(arq, store, worker
     assert [job.job_id] == [each.unique for each in await worker.claim()]
 
 
+async def test_large_jobs_are_handed_over_a_mebibyte_at_a_time(arq, worker):
+    for i in range(6):
+        await arq.enqueue_job("reembed.document", document_id=str(i), note="x" * 250_000)
+    looks = [await worker.bridge.look() for _ in range(3)]
+
+    assert [(5, True), (1, False), (0, False)] == [(len(look.due), look.more) for look in looks]
+    assert 0 == _until_turn_s(looks[0]) < _until_turn_s(looks[1])
+
+
 async def test_more_jobs_than_one_look_takes_are_all_handed_over_in_order(arq, worker):
     for i in range(MOST_JOBS + 1):
         await arq.enqueue_job("reembed.document", document_id=str(i), _job_id=f"{i:04}")

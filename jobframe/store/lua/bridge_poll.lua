@@ -2,7 +2,8 @@
 -- A job that was handed over stays on arq's queue with the negative of that time as its score: arq's own `Job` still
 -- finds it there, and these entries are the list of answers still owed.
 -- ARGV: clock, arq's queue, bridge, its period ms, most jobs, most bytes of them, rank to look for owed answers from
--- Returns: {now, this bridge's place among those alive (from 0), how many they are, rank for the next look, due, aborted, ended}
+-- Returns: {now, this bridge's place among those alive (from 0), how many they are, 1 when more is due than it lists,
+--           rank for the next look, due, aborted, ended}
 --          due: per job id, score, ms its payload has left or -1, when it was aborted or '', payload or ''; these are
 --               also jobs that were handed over but are in no queue of ours
 --          aborted: per job handed over, id, its entry in `bridged` or ''   ended: per job that ended unanswered, the same
@@ -35,24 +36,48 @@ local function among_bridges()
   return place, #alive
 end
 
-local function state_of(t, id)
-  for _, state in ipairs({'given', 'completed', 'failed', 'cancelled'}) do
-    if call('ZSCORE', P .. state .. ':' .. t, id) then return 'ended' end
+-- Find out where jobs of one type are: those that ended are owed an answer, those that are nowhere are due again.
+local PLACES = {
+  {key = 'queue:%s:n'}, {key = 'active:%s'}, {key = 'given:%s', ended = true}, {key = 'failed:%s', ended = true},
+  {key = 'cancelled:%s', ended = true}, {key = 'parked:%s'}, {key = 'queue:%s:h'}, {key = 'queue:%s:l'},
+}
+local function sort_out(t, jobs)
+  for _, place in ipairs(PLACES) do
+    local ids, elsewhere = {}, {}
+    for i, job in ipairs(jobs) do ids[i] = job.unique end
+    for i, score in ipairs(call('ZMSCORE', P .. string.format(place.key, t), unpack(ids))) do
+      local job = jobs[i]
+      if not score then
+        elsewhere[#elsewhere + 1] = job
+      elseif place.ended then
+        ended[#ended + 1], ended[#ended + 2] = job.id, job.entry
+      end
+    end
+    jobs = elsewhere
+    if #jobs == 0 then return end
   end
-  return call('HEXISTS', P .. 'payload:' .. t, id) == 1 and 'alive' or 'none'
+  for _, job in ipairs(jobs) do add_due(job.id, job.score) end
 end
 
 local function look_for_owed()
-  local found = call('ZRANGE', queue, rank, rank + MOST_OWED - 1, 'WITHSCORES')
-  for i = 1, #found, 2 do
-    local id, score = found[i], found[i + 1]
-    if tonumber(score) >= 0 then return 0 end
-    local entry = call('HGET', P .. 'bridged', id)
-    local state = entry and state_of(string.match(entry, '^(.-)\t(.-)\t')) or 'none'
-    if state == 'none' then add_due(id, score) end
-    if state == 'ended' then ended[#ended + 1], ended[#ended + 2] = id, entry end
+  local page = call('ZRANGE', queue, rank, rank + MOST_OWED - 1, 'WITHSCORES')
+  local ids, by_type = {}, {}
+  for i = 1, #page, 2 do
+    if tonumber(page[i + 1]) >= 0 then break end
+    ids[#ids + 1] = page[i]
   end
-  return #found == 2 * MOST_OWED and rank + MOST_OWED - #ended / 2 or 0 -- those that ended are answered, and go
+  if #ids == 0 then return 0 end
+  for i, entry in ipairs(call('HMGET', P .. 'bridged', unpack(ids))) do
+    if entry then
+      local t, unique = string.match(entry, '^(.-)\t(.-)\t')
+      by_type[t] = by_type[t] or {}
+      table.insert(by_type[t], {id = ids[i], score = page[2 * i], unique = unique, entry = entry})
+    else
+      add_due(ids[i], page[2 * i])
+    end
+  end
+  for t, jobs in pairs(by_type) do sort_out(t, jobs) end
+  return #ids == MOST_OWED and rank + MOST_OWED - #ended / 2 or 0 -- those that ended are answered, and go
 end
 
 local aborts = call('ZREVRANGE', 'arq:abort', 0, MOST_ABORTS - 1)
@@ -67,6 +92,7 @@ for _, id in ipairs(aborts) do
 end
 local ripe = call('ZRANGEBYSCORE', queue, 0, now, 'WITHSCORES', 'LIMIT', 0, jobs_left)
 for i = 1, #ripe, 2 do add_due(ripe[i], ripe[i + 1]) end
+local more = (jobs_left <= 0 or bytes_left <= 0) and 1 or 0
 local next_rank = look_for_owed()
 local place, alive = among_bridges()
-return {whole(now), place, alive, next_rank, due, aborted, ended}
+return {whole(now), place, alive, more, next_rank, due, aborted, ended}
