@@ -100,9 +100,7 @@ class Runtime:
         """Put the parts together, in a running loop; nothing is connected yet."""
         self.store = Store(parts.url, parts.namespace)
         self.jobs = Jobs(self.store)
-        self.app = App()
-        for cls, value in parts.settings.items():
-            self.app.provide(value, cls)
+        self.app = App(parts.settings)
         self._parts = parts
         self._lifespans = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -175,6 +173,7 @@ class Runtime:
         """
         self._stopping = True
         self._claimer.stop()
+        _log.info("worker stopping", worker=self.worker_id, running=len(self.execution.running), grace_ms=grace_ms)
         deadline = clock.monotonic() + grace_ms / 1000
         insisted = asyncio.create_task(self._insisted.wait())
         while self.execution.tasks and not insisted.done() and (left_s := deadline - clock.monotonic()) > 0:

@@ -74,9 +74,8 @@ class Ledger:
         kills = {line.pid: line.ns for line in lines if line.what == "kill"}
         runs = []
         for line in self.lines("start", job):
-            end = ends.get((line.job, line.fence), kills.get(line.pid))
-            if end is None and line.parent in kills:
-                end = ticks.get((line.job, line.fence))  # a child of a killed worker: as long as it was seen alive
+            name = (line.job, line.fence)
+            end = ends.get(name, kills.get(line.pid, ticks.get(name)))  # a killed child: as long as it was seen alive
             runs.append(Run(line.job, line.attempt, line.fence, line.pid, line.ns, end))
         return sorted(runs, key=lambda run: run.start)
 
