@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import jobframe
 from jobframe.cli.beside import counts_line, say
-from jobframe.cli.sources import SYNC
 from jobframe.core import clock
 from jobframe.core.errors import JobframeError
 
@@ -23,6 +22,7 @@ __all__ = ["FOLDER", "Demo"]
 FOLDER = Path(".jobframe/once")
 """Where the copies are, with a corpus and, without a URL, a server of their own."""
 
+_SYNC = "sync.source"
 _EMBED = "reembed.document"
 _PATIENCE_S = 240.0
 _LOOK_S = 0.2
@@ -95,7 +95,7 @@ class Demo:
         """Sync every source, wait until all that follows has ended, and tell what was embedded."""
         deadline = clock.monotonic() + _PATIENCE_S
         for name in self._folders:
-            counts = self._jobs.enqueue(SYNC, {"source": name}, key=name).result(timeout=_PATIENCE_S)
+            counts = self._jobs.enqueue(_SYNC, {"source": name}, key=name).result(timeout=_PATIENCE_S)
             say("sync", f"{title}: source {name}: {counts_line(counts)}")
         while self._busy():
             if self._ended.wait(_LOOK_S):

@@ -1,4 +1,4 @@
-"""The sources that ``jobframe up`` syncs at its start, as jobs.toml names them, and their copies."""
+"""The sources that ``jobframe up --once`` works on: copies of the folders that jobs.toml names for the sync plugin."""
 
 from __future__ import annotations
 
@@ -9,20 +9,11 @@ from pathlib import Path
 from jobframe.config.schema import Config
 from jobframe.core.errors import ConfigError, Problem
 
-__all__ = ["SYNC", "copy_local_sources", "sources"]
-
-SYNC = "sync.source"
-"""The job type that brings the corpus into step with one source."""
+__all__ = ["copy_local_sources"]
 
 _NONE_TO_COPY = (
     'up --once works on a copy of a source in a folder below this one, and there is none: add one, such as url = "docs"'
 )
-
-
-def sources(config: Config) -> Mapping[str, str]:
-    """Return name → URL of every ``[settings.sync.sources.<name>]``."""
-    tables = config.settings.get("sync", {}).get("sources", {})
-    return {name: str(table.get("url", "")) for name, table in tables.items()}
 
 
 def copy_local_sources(config: Config, target: Path) -> dict[str, Path]:
@@ -42,13 +33,19 @@ def copy_local_sources(config: Config, target: Path) -> dict[str, Path]:
         ConfigError: There is no such source.
 
     """
-    found = {name: Path(url) for name, url in sources(config).items() if _is_below(Path(url))}
+    found = {name: Path(url) for name, url in _sources(config).items() if _is_below(Path(url))}
     if not found or config.path is None:
         raise ConfigError(Problem("settings.sync.sources", _NONE_TO_COPY, str(config.path or "jobs.toml")))
     for folder in found.values():
         _mirror(folder, target / folder)
     shutil.copy2(config.path, target / "jobs.toml")
     return found
+
+
+def _sources(config: Config) -> Mapping[str, str]:
+    """Return name → URL of every ``[settings.sync.sources.<name>]``."""
+    tables = config.settings.get("sync", {}).get("sources", {})
+    return {name: str(table.get("url", "")) for name, table in tables.items()}
 
 
 def _is_below(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""``jobframe up``: embedded server, worker, status server and the first sync of the sources, told line by line."""
+"""``jobframe up``: embedded server, worker, status server and what the plugins start with, told line by line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobframe.cli.failures import OK
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import example
 from jobframe.cli.progress import progress
-from jobframe.cli.sources import SYNC, copy_local_sources, sources
+from jobframe.cli.sources import copy_local_sources
 from jobframe.config.reader import read
 from jobframe.core.errors import JobframeError
 from jobframe.runtime import logs
@@ -35,14 +35,14 @@ __all__ = ["up"]
 @click.pass_obj
 def up(invocation: Invocation, /, *, once: bool) -> None:
     """
-    Run all in one: embedded server (unless a URL is set), worker and status server; sync the sources at the start.
+    Run all in one: embedded server (unless a URL is set), worker and status server.
 
-    Ctrl-C stops all. With --once it copies jobs.toml and the sources that are folders here to .jobframe/once and goes
-    on there: it syncs, embeds, changes a document, syncs again, shows how many chunks each sync embedded and what a
-    search finds before and after, and ends.
+    The plugins have their first jobs enqueued: sync brings in its sources. Ctrl-C stops all. With --once it copies
+    jobs.toml and the sources that are folders here to .jobframe/once and goes on there: it syncs, embeds, changes a
+    document, syncs again, shows how many chunks each sync embedded and what a search finds before and after, and ends.
     """
     if not once:
-        _run(invocation, _sync_and_follow)
+        _run(invocation, _start_and_follow)
         return
     with _copies(invocation) as folders:
         _run(invocation, lambda _: _tell_once(invocation, folders))
@@ -85,12 +85,11 @@ def _introduce(project: Project, url: str) -> None:
     say("types", ", ".join(project.policies) or "none: install a plugin, such as jobframe-ingest")
 
 
-def _sync_and_follow(project: Project) -> Script:
+def _start_and_follow(project: Project) -> Script:
     def script(jobs: jobframe.SyncJobs, ended: threading.Event) -> None:
-        if SYNC in project.policies:
-            for name, url in sources(project.config).items():
-                say("sync", f"source {name}: {url}")
-                jobs.enqueue(SYNC, {"source": name}, key=name)
+        for job in project.registry.start_jobs(jobframe.App(project.settings)):
+            (handle,) = jobs.enqueue_many([job])
+            say("enqueued", handle.id if handle.created else f"{handle.id} was there already")
         follow(jobs, ended)
 
     return script

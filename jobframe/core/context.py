@@ -23,9 +23,9 @@ MAX_FOLLOW_UP_BYTES = 1024 * 1024
 class App:
     """What one worker process offers its handlers: resources by class; plugins add theirs in ``jobframe_lifespan``."""
 
-    def __init__(self) -> None:
-        """Start with none."""
-        self._resources: dict[type, object] = {}
+    def __init__(self, resources: Mapping[type, object] | None = None) -> None:
+        """Start with *resources*, class by class: the settings of the plugins."""
+        self._resources: dict[type, object] = dict(resources or {})
 
     def provide(self, resource: object, as_class: type | None = None) -> None:
         """Offer *resource* under its class, or under *as_class*."""

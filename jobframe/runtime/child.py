@@ -176,9 +176,7 @@ class _Child:
 
     def __init__(self, parts: ChildParts) -> None:
         self.types = parts.types
-        self.app = App()
-        for cls, value in parts.settings.items():
-            self.app.provide(value, cls)
+        self.app = App(parts.settings)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.jobs: Jobs = self._run(self._open(parts))

@@ -90,7 +90,7 @@ def test_up_tells_what_it_does_and_stops_all_on_ctrl_c(sample):
         process.kill()
         process.communicate()
     assert ["python", "config", "server", "plugin"] == told[:4]
-    assert ["types", "status", "worker", "sync", "counts"] == [topic for topic in told if topic != "plugin"][3:8]
+    assert ["types", "status", "worker", "enqueued", "counts"] == [topic for topic in told if topic != "plugin"][3:8]
     assert 4 == _jobframe("stats").returncode
 
 
