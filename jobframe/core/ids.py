@@ -20,12 +20,16 @@ roll = random.random
 """A number in ``[0, 1)`` for jitter; never for secrets."""
 
 
-def _base62(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 62)
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
+_PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+
+
+def _base62(number: int, pairs: int) -> str:
+    """Write *number* in that many pairs of digits: an id is made for every job, so it goes by pairs."""
+    text = ""
+    for _ in range(pairs):
+        number, pair = divmod(number, 3844)
+        text = _PAIRS[pair] + text
+    return text
 
 
 class _Sequence:
@@ -33,8 +37,17 @@ class _Sequence:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.prefix = _base62(secrets.randbelow(62**6), 6)
+        self.prefix = _base62(secrets.randbelow(62**6), 3)
         self.counter = itertools.count(secrets.randbelow(62**5))
+        self.now_ms = 0
+        self.head = ""
+
+    def new(self) -> str:
+        """Make the next id; the head stays the same for a millisecond."""
+        now_ms = clock.wall_ms()
+        if now_ms != self.now_ms:
+            self.now_ms, self.head = now_ms, _base62(now_ms, 4) + self.prefix
+        return self.head + _base62(next(self.counter), 3)
 
 
 _sequence = _Sequence()
@@ -45,7 +58,7 @@ def new_unique() -> str:
     global _sequence  # noqa: PLW0603 - a forked child must not go on with its parent's sequence
     if _sequence.pid != os.getpid():
         _sequence = _Sequence()
-    return _base62(clock.wall_ms(), 8) + _sequence.prefix + _base62(next(_sequence.counter), 6)
+    return _sequence.new()
 
 
 def new_worker() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
 from typing import Any
 
 from jobframe.core.errors import PayloadError
@@ -98,6 +98,7 @@ def declared() -> Mapping[str, JobType]:
     return _declared
 
 
+@lru_cache(maxsize=1024)
 def check_name(name: str) -> str:
     """
     Return *name* when it can name a job type.

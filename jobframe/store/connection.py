@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +12,7 @@ import redis.asyncio
 import redis.asyncio.cluster
 import redis.asyncio.sentinel
 import redis.cluster
+import redis.connection
 import redis.sentinel
 
 from jobframe.core.errors import ConfigError, Problem
@@ -58,6 +60,9 @@ def connect(url: str, *, answer_s: float = _ANSWER_S) -> Client:
 
     """
     client: Client = _make(_ASYNCIO, parse(url), answer_s)
+    if isinstance(client, redis.asyncio.Redis):
+        pool = client.connection_pool
+        pool.connection_class = _packing_in_c(pool.connection_class)
     return client
 
 
@@ -151,6 +156,21 @@ def _options(endpoint: Endpoint, answer_s: float) -> dict[str, Any]:
             "ssl_keyfile": endpoint.keyfile,
         }
     return options
+
+
+class _PackingInC:
+    """Packs commands with hiredis: the asyncio half of redis-py does it in Python, at half the cost of a batch."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return _SERIALIZER.pack(*args)  # type: ignore[no-any-return] # redis-py types only a part
+
+
+_SERIALIZER: Any = redis.connection.HiredisRespSerializer()
+
+
+@cache
+def _packing_in_c(connection_class: type[Any]) -> type[Any]:
+    return type(f"PackingInC{connection_class.__name__}", (_PackingInC, connection_class), {})
 
 
 class _PrimaryPool(redis.asyncio.sentinel.SentinelConnectionPool):
