@@ -62,7 +62,7 @@ def connect(url: str, *, answer_s: float = _ANSWER_S) -> Client:
     client: Client = _make(_ASYNCIO, parse(url), answer_s)
     if isinstance(client, redis.asyncio.Redis):
         pool = client.connection_pool
-        pool.connection_class = _packing_in_c(pool.connection_class)
+        pool.connection_class = _packing_in_c(pool.connection_class)  # type: ignore[arg-type] # a class is hashable
     return client
 
 
