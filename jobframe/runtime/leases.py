@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from jobframe.core import clock
 from jobframe.core.errors import JobframeError
@@ -21,7 +22,7 @@ class LeaseKeeper:
     Renews every third of the lease, and at once when asked.
 
     Attributes:
-        renewed_at: Monotonic seconds of the last renewal that the store answered.
+        renewed_at: Monotonic seconds when the last renewal was sent that the store answered.
 
     """
 
@@ -46,7 +47,7 @@ class LeaseKeeper:
 
         """
         self.renewed_at = clock.monotonic()
-        self._open = lambda: BlockingStore(url, namespace, answer_s=lease_ms / 1000 / 3)
+        self._open = partial(BlockingStore, url, namespace, answer_s=lease_ms / 1000 / 3)
         self._lease_ms = lease_ms
         self._on_renewed = on_renewed
         self._on_gone = on_gone
@@ -92,10 +93,10 @@ class LeaseKeeper:
             store.close()
 
     def _renew(self, store: BlockingStore) -> None:
-        worker = self._worker
+        worker, asked_at = self._worker, clock.monotonic()
         answer = renew(store, worker, self._lease_ms)
         if answer is None:
             self._on_gone(worker)
             return
-        self.renewed_at = clock.monotonic()
+        self.renewed_at = asked_at  # the store may have counted from then on
         self._on_renewed(answer)

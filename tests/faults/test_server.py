@@ -77,9 +77,9 @@ async def test_the_worker_goes_on_after_kill_9_of_the_server_and_no_acknowledged
     lost = [job for job in producer.acknowledged if State.COMPLETED != await state(fleet, job)]
     old = [job for job in lost if fsync == "always" or killed - before.get(job, killed) > MAY_LOSE_S]
     assert [] == old
-    ran = set(fleet.ledger.starts())
-    assert ran <= {*producer.acknowledged, *producer.unknown}
-    assert set(producer.acknowledged) - set(lost) <= ran
+    started = set(fleet.ledger.starts())
+    assert started <= {*producer.acknowledged, *producer.unknown}
+    assert set(producer.acknowledged) - set(lost) <= started
 
 
 async def state(fleet, job):

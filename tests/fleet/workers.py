@@ -19,7 +19,7 @@ PATIENCE_S = 40.0
 """Longest wait for anything that takes a second or two on a quiet machine."""
 
 
-async def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+async def until(condition: Callable[..., Any], what: str, patience_s: float = PATIENCE_S) -> Any:
     """Wait until *condition*, awaited when it must be, is true, and return what it was."""
     deadline = time.monotonic() + patience_s
     while True:

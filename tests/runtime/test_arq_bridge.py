@@ -81,7 +81,7 @@ class Worker:
 
     async def start(self, claimed):
         headers = decode_payload(claimed.payload)[1].headers
-        self.bridge.relay.started(claimed.type, claimed.unique, headers, 60_000)
+        self.bridge.relay.started(claimed.type, claimed.unique, headers or {}, 60_000)
         await self.bridge.relay.flush()
 
     async def settle(self, claimed, outcome, record=b""):

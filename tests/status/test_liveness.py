@@ -33,7 +33,12 @@ def test_a_blocked_loop_shows_while_it_is_blocked(loop):
     now = [100.0]
     watch = LoopWatch(loop, lambda: now[0])
     blocked, release = threading.Event(), threading.Event()
-    loop.call_soon_threadsafe(lambda: (blocked.set(), release.wait(PATIENCE_S)))
+
+    def block():
+        blocked.set()
+        release.wait(PATIENCE_S)
+
+    loop.call_soon_threadsafe(block)
     assert blocked.wait(PATIENCE_S)
     watch.ask()
     now[0] += 7.5

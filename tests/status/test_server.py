@@ -277,7 +277,12 @@ async def test_a_blocked_loop_of_the_worker_is_503_and_cannot_silence_the_server
     loop, release, blocked = asyncio.new_event_loop(), threading.Event(), threading.Event()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    loop.call_soon_threadsafe(lambda: (blocked.set(), release.wait(PATIENCE_S)))
+
+    def block():
+        blocked.set()
+        release.wait(PATIENCE_S)
+
+    loop.call_soon_threadsafe(block)
     try:
         assert blocked.wait(PATIENCE_S)
         with serving(durability="best-effort", pulse=Pulse(loop, LEASE, lambda: 0)) as address:
