@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from jobframe.config.check import Report, check, missing
-from jobframe.config.lines import in_file_order
-from jobframe.config.reader import examine, read
-from jobframe.config.resolve import Resolved, resolve
+from jobframe.config.reader import read
 from jobframe.config.schema import Config
-from jobframe.config.settings import structure_all
-from jobframe.core.errors import ConfigError
-from jobframe.registry.loader import load
+from jobframe.project import Project, load_project
 from jobframe.registry.registry import Registry
 from jobframe.store.embedded import Embedded
 from jobframe.store.endpoint import parse
@@ -32,81 +24,7 @@ if TYPE_CHECKING:
     from jobframe.status.liveness import Pulse
     from jobframe.status.server import StatusServer
 
-__all__ = [
-    "Project", "WorkerSettings", "build_runtime", "inspect_project", "load_project", "open_child", "run_worker",
-    "serve_status", "server",
-]  # fmt: skip
-
-
-@attrs.frozen
-class Project:
-    """
-    Configuration and plugins, put together.
-
-    Attributes:
-        config: jobs.toml and the environment.
-        registry: The plugins.
-        policies: Policy of every job type, and where it comes from; with ``types`` given, of those only.
-        settings: Settings of the plugins by class.
-
-    """
-
-    config: Config
-    registry: Registry
-    policies: Mapping[str, Resolved]
-    settings: Mapping[type, Any]
-
-
-def inspect_project(path: str | os.PathLike[str] | None = None) -> tuple[Project, Report]:
-    """
-    Read the configuration, load the plugins, and report everything that is wrong with either.
-
-    The project leaves out what is wrong; it is for showing, and for a worker only when there are no errors.
-
-    Raises:
-        ConfigError: The file cannot be read, or does not say which plugins may be imported.
-
-    """
-    config, problems = examine(path)
-    registry = load(config.plugins.allow, config.plugins.disable)
-    types, classes = registry.catalog.types, registry.settings_classes()
-    settings, unfit = structure_all(config, classes)
-    report = check(config, types, registry.plugins, classes)
-    report = attrs.evolve(
-        report,
-        errors=in_file_order([*problems, *report.errors, *unfit]),
-        broken=(*registry.conflicts, *report.broken),
-    )
-    return Project(config, registry, resolve(config, types), settings), report
-
-
-def load_project(path: str | os.PathLike[str] | None = None, *, types: Collection[str] = ()) -> Project:
-    """
-    Put together what a worker needs.
-
-    Args:
-        path: The configuration file; None is the usual one.
-        types: Only these job types; empty is all. A broken plugin that none of them needs stops nothing then.
-
-    Raises:
-        ConfigError: With everything that is wrong in the file and the environment.
-        PluginError: A plugin that is needed cannot be used, or two provide the same type.
-        UnknownJobType: One of *types* does not exist.
-
-    """
-    project, report = inspect_project(path)
-    if report.errors:
-        raise ConfigError(*report.errors)
-    known = project.registry.catalog.types
-    for name in types:
-        if name not in known:
-            raise missing(name, known, project.registry.plugins)
-    stopped_by = project.registry.conflicts if types else report.broken
-    if stopped_by:
-        raise stopped_by[0]
-    if not types:
-        return project
-    return attrs.evolve(project, policies={name: project.policies[name] for name in types})
+__all__ = ["WorkerSettings", "build_runtime", "open_child", "run_worker", "serve_status", "server"]
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from jobframe.cli.output import emit_json
 from jobframe.cli.session import connected
 from jobframe.config.check import Report
 from jobframe.core.errors import ConfigError, Problem
+from jobframe.project import Project, inspect_project
 from jobframe.store import inspect, policies
-from jobframe.wiring import Project, inspect_project
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs

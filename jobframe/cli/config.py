@@ -12,7 +12,7 @@ from jobframe.cli.output import emit_json, emit_table
 from jobframe.config.check import missing
 from jobframe.config.resolve import Resolved, Source
 from jobframe.core.errors import ConfigError
-from jobframe.wiring import inspect_project
+from jobframe.project import inspect_project
 
 __all__ = ["config"]
 

@@ -12,8 +12,9 @@ import click
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import example
 from jobframe.config.reader import read
+from jobframe.project import load_project
 from jobframe.runtime import logs
-from jobframe.wiring import load_project, run_worker, serve_status, server
+from jobframe.wiring import run_worker, serve_status, server
 
 __all__ = ["serve", "worker"]
 

@@ -22,10 +22,11 @@ from jobframe.cli.progress import progress
 from jobframe.cli.sources import copy_local_sources
 from jobframe.config.reader import read
 from jobframe.core.errors import JobframeError
+from jobframe.project import Project, load_project
 from jobframe.runtime import logs
 from jobframe.store.embedded import DATA_DIR
 from jobframe.store.endpoint import parse
-from jobframe.wiring import Project, load_project, run_worker, server
+from jobframe.wiring import run_worker, server
 
 __all__ = ["up"]
 

@@ -11,7 +11,8 @@ import pytest
 import jobframe
 from jobframe.config.reader import read
 from jobframe.core import jobtype
-from jobframe.wiring import build_runtime, load_project
+from jobframe.project import load_project
+from jobframe.wiring import build_runtime
 from tests.docs import pages
 
 PATIENCE_S = 20.0

@@ -11,7 +11,8 @@ from arq import create_pool
 from arq.connections import RedisSettings
 
 import jobframe
-from jobframe.wiring import build_runtime, load_project
+from jobframe.project import load_project
+from jobframe.wiring import build_runtime
 from tests.docs import pages
 
 PATIENCE_S = 20.0

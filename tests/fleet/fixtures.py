@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from jobframe.client.jobs import Jobs
+from jobframe.project import load_project
 from jobframe.store.inspect import workers
 from jobframe.store.store import Store
-from jobframe.wiring import build_runtime, load_project
+from jobframe.wiring import build_runtime
 from tests.fleet.ledger import Ledger
 from tests.fleet.workers import Worker, until
 

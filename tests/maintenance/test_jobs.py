@@ -9,7 +9,8 @@ import sys
 import pytest
 
 import jobframe
-from jobframe.wiring import build_runtime, load_project
+from jobframe.project import load_project
+from jobframe.wiring import build_runtime
 
 
 @pytest.fixture

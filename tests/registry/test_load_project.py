@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from jobframe.core.errors import ConfigError, PluginError, UnknownJobType
-from jobframe.wiring import inspect_project, load_project
+from jobframe.project import inspect_project, load_project
 
 MAIL = """
     import attrs, jobframe
