@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from jobframe.core.backoff import delay_ms
-from jobframe.core.outcome import Cancel, Cancelled, Crashed, Fail, Failed, Outcome, Retried, Retry, Snooze, Snoozed
+from jobframe.core.outcome import (
+    Cancel,
+    Cancelled,
+    Crashed,
+    Fail,
+    Failed,
+    Outcome,
+    Retried,
+    Retry,
+    Snooze,
+    Snoozed,
+    as_signal,
+)
 from jobframe.core.policy import Policy
 
 __all__ = ["POISON_CRASHES", "class_names", "decide", "decide_crash"]
@@ -27,20 +39,20 @@ def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, rol
         roll: A number in ``[0, 1)`` for the backoff's jitter.
 
     """
-    match error:
+    match signal := as_signal(error):
         case Snooze():
             if snoozes >= policy.max_snoozes:
                 return Failed(f"max_snoozes: asked to be run later more than {policy.max_snoozes} times")
-            return Snoozed(error.delay_ms)
+            return Snoozed(signal.delay_ms)
         case Cancel():
-            return Cancelled(error.reason)
+            return Cancelled(signal.reason)
         case Fail():
-            return Failed(error.reason)
+            return Failed(signal.reason)
     if attempt > policy.max_retries:
         last = _name(error)
         return Failed(f"exhausted: {attempt} of {policy.max_retries + 1} attempts failed, the last with {last}")
-    if isinstance(error, Retry):
-        after = error.after_ms
+    if isinstance(signal, Retry):
+        after = signal.after_ms
         return Retried(delay_ms(policy.backoff, attempt, roll) if after is None else after)
     names = class_names(error)
     if names & set(policy.fail_on):

@@ -27,11 +27,22 @@ __all__ = [
     "Signal",
     "Snooze",
     "Snoozed",
+    "as_signal",
 ]
 
 
 class Signal(Exception):
     """Base of what a handler may raise to say how its attempt ends."""
+
+
+def as_signal(error: BaseException) -> Signal | None:
+    """Return the signal that *error* is or, raised by a handler that was written for arq, stands for."""
+    if isinstance(error, Signal):
+        return error
+    if (type(error).__module__, type(error).__name__) == ("arq.worker", "Retry"):
+        after_ms: int | None = getattr(error, "defer_score", None)
+        return Retry(None if after_ms is None else f"{after_ms}ms")
+    return None
 
 
 class Retry(Signal):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
+import signal as signals
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,7 +26,7 @@ from jobframe.core.context import App, Context, FollowUp
 from jobframe.core.decide import class_names
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType
-from jobframe.core.outcome import Cancel, Fail, Retry, Signal, Snooze
+from jobframe.core.outcome import Cancel, Fail, Retry, Signal, Snooze, as_signal
 from jobframe.core.scrub import describe
 from jobframe.runtime.result import BadResult, encode
 from jobframe.store.enqueue import Encoded
@@ -133,8 +133,8 @@ class Answer:
 
 def serve(pipe: Connection, opener: Callable[..., ChildParts], args: tuple[Any, ...]) -> None:
     """Be a child: say when it is up, then run one handler a request, until the worker is gone or kills it."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group: the worker decides what they mean
-        signal.signal(number, _leave_to_worker)
+    for number in (signals.SIGINT, signals.SIGTERM):  # they reach the whole group: the worker decides what they mean
+        signals.signal(number, _leave_to_worker)
     _die_with_worker()
     try:
         child = _Child(opener(*args))
@@ -168,7 +168,7 @@ def _die_with_worker() -> None:
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415 - only Linux has the call
 
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signals.SIGKILL)
 
 
 class _Child:
@@ -195,9 +195,10 @@ class _Child:
             return Answer(encode(result), tuple(job for job in context.follow_ups if isinstance(job, Encoded)))
         except BadResult as bad:
             return Answer(refused=str(bad))
-        except Signal as raised:
-            return Answer(signal=_signal(raised))
         except BaseException as error:  # noqa: BLE001 - also SystemExit: the worker decides what it means
+            signal = as_signal(error)
+            if signal is not None:
+                return Answer(signal=_parts_of(signal))
             return Answer(error=(class_names(error), describe(error, request.body)))
 
     def _run(self, work: Awaitable[Any]) -> Any:
@@ -221,12 +222,15 @@ class _Child:
         return Jobs(Store(parts.url, parts.namespace))
 
 
-def _signal(raised: Signal) -> tuple[type[Signal], tuple[Any, ...]]:
+def _parts_of(raised: Signal) -> tuple[type[Signal], tuple[Any, ...]]:
+    """Return the class and the arguments that make a signal like it: of our own, for the worker knows no other."""
     match raised:
         case Retry():
             return Retry, (None if raised.after_ms is None else f"{raised.after_ms}ms", raised.reason)
         case Snooze():
             return Snooze, (f"{raised.delay_ms}ms",)
-        case Cancel() | Fail():
-            return type(raised), (raised.reason,)
+        case Cancel():
+            return Cancel, (raised.reason,)
+        case Fail():
+            return Fail, (raised.reason,)
     raise TypeError(f"unknown signal {type(raised).__name__}")

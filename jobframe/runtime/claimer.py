@@ -138,7 +138,7 @@ class Claimer:
                 self._look.set()
             elif not answer.more:
                 self._want_wake()
-            if not answer.jobs:
+            if not answer.jobs and not self._look.is_set():
                 self.idle.set()
 
     async def _claim(self, worker: str, lanes: Mapping[str, int]) -> Claim | None:

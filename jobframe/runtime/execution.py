@@ -16,15 +16,13 @@ import structlog
 
 from jobframe.core import clock, ids
 from jobframe.core.context import Context, Services
-from jobframe.core.decide import decide, decide_crash
 from jobframe.core.errors import PayloadError
 from jobframe.core.event import Event
-from jobframe.core.job import AttemptError, State
+from jobframe.core.job import State
 from jobframe.core.outcome import (
     Cancelled,
     Completed,
     Crashed,
-    Fail,
     Failed,
     Interrupted,
     Outcome,
@@ -33,12 +31,9 @@ from jobframe.core.outcome import (
     Snoozed,
 )
 from jobframe.core.policy import Policy
-from jobframe.core.scrub import describe, scrub
 from jobframe.runtime.arq_relay import Relay
-from jobframe.runtime.child import RemoteError
-from jobframe.runtime.children import ChildDied
+from jobframe.runtime.conclusion import conclude, interrupted
 from jobframe.runtime.pools import Pools
-from jobframe.runtime.result import BadResult, encode
 from jobframe.runtime.running import Attempt, Runnable
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record, Unreadable, decode_payload
@@ -123,14 +118,27 @@ class Execution:
         size = self._pools.of(run_in).size
         return most if size is None else min(most, size - self._busy[run_in])
 
-    def give_back(self, delay_of_threads_ms: int) -> None:
-        """End every attempt as interrupted; a thread cannot be stopped, so its job comes back with a delay."""
+    def give_back(self) -> None:
+        """End as interrupted every attempt whose handler can be stopped: in a thread it cannot."""
         for attempt in list(self.running.values()):
-            if attempt.policy.run_in == "thread":
-                self._settle(interrupted(attempt, 0, delay_of_threads_ms))
-                attempt.end("lost")
-            else:
+            if attempt.policy.run_in != "thread":
                 attempt.end("interrupt")
+
+    def abandon(self, delay_ms: int) -> None:
+        """Conclude what still runs, for this process ends; what is given back waits *delay_ms* milliseconds."""
+        for attempt in list(self.running.values()):
+            if attempt.ended in ("timeout", "cancel"):
+                self._record(conclude(attempt, None, None, self._worker()), attempt)
+            else:
+                self._record(interrupted(attempt, delay_ms), attempt)
+            attempt.ended = "lost"
+
+    def stop_exclusive(self) -> None:
+        """End as interrupted what must not run twice at once, for another worker may take it over soon."""
+        for attempt in list(self.running.values()):
+            if attempt.policy.concurrency is not None and attempt.policy.run_in != "thread" and not attempt.ended:
+                attempt.end("interrupt")
+                _log.warning("stopped: the lease may be lost", job=attempt.context.job_id)
 
     def lose(self) -> None:
         """End every attempt without an outcome: other workers have these jobs by now."""
@@ -180,60 +188,13 @@ class Execution:
         self._forget(attempt)
         if attempt.ended == "lost":
             return  # another worker has it by now: the store would refuse whatever we say
-        run_ms = round((clock.monotonic() - attempt.started) * 1000)
-        self._record(self._conclude(attempt, result, raised, run_ms), attempt)
+        self._record(conclude(attempt, result, raised, self._worker()), attempt)
 
     def _forget(self, attempt: Attempt) -> None:
         """Drop the attempt, but not a newer one of the same job, which may run here after this one was lost."""
         name = field(attempt.claimed.type, attempt.claimed.unique)
         if self.running.get(name) is attempt:
             del self.running[name]
-
-    def _conclude(self, attempt: Attempt, result: Any, raised: BaseException | None, run_ms: int) -> Settled:
-        """Turn what happened into an outcome; what ended the attempt from outside stands over what it did later."""
-        match attempt.ended:
-            case "cancel":
-                return _settled(attempt, Cancelled(attempt.reason), run_ms)
-            case "interrupt":
-                return interrupted(attempt, run_ms)
-            case "timeout":
-                raised = TimeoutError(f"over its timeout of {attempt.policy.timeout_ms} ms")
-        if isinstance(raised, ChildDied):
-            return self._conclude_crash(attempt, raised, run_ms)
-        if raised is None:
-            try:
-                return _settled(attempt, Completed(encode(result)), run_ms)
-            except BadResult as error:
-                raised = error
-        if isinstance(raised, BadResult):
-            return _settled(attempt, Failed(f"result: {raised}"), run_ms)
-        return self._conclude_error(attempt, raised, run_ms)
-
-    def _conclude_error(self, attempt: Attempt, raised: BaseException, run_ms: int) -> Settled:
-        before, body = attempt.record, bytes(attempt.envelope.body)
-        outcome = decide(attempt.policy, before.attempts + 1, before.snoozes, raised, ids.roll())
-        match outcome:
-            case Snoozed():
-                return _settled(attempt, outcome, run_ms, attrs.evolve(before, snoozes=before.snoozes + 1))
-            case Cancelled(reason):
-                return _settled(attempt, Cancelled(scrub(reason, body)), run_ms)
-            case Failed(reason) if isinstance(raised, Fail):  # the handler's words; all others are ours
-                outcome = Failed(scrub(reason, body))
-        errors = (*before.errors, self._attempt_error(attempt, raised, run_ms))
-        return _settled(attempt, outcome, run_ms, attrs.evolve(before, attempts=before.attempts + 1, errors=errors))
-
-    def _conclude_crash(self, attempt: Attempt, died: ChildDied, run_ms: int) -> Settled:
-        before = attempt.record
-        errors = (*before.errors, self._attempt_error(attempt, died, run_ms))
-        record = attrs.evolve(before, crashes=before.crashes + 1, errors=errors)
-        return _settled(attempt, decide_crash(record.crashes), run_ms, record)
-
-    def _attempt_error(self, attempt: Attempt, raised: BaseException, run_ms: int) -> AttemptError:
-        if isinstance(raised, RemoteError):
-            described = raised.described
-        else:
-            described = describe(raised, bytes(attempt.envelope.body))
-        return AttemptError(attempt.record.attempts + 1, clock.wall_ms(), self._worker(), run_ms, *described)
 
     def _record(self, settled: Settled, attempt: Attempt | None = None) -> None:
         """Hand the outcome on; what an operator will want to know of is logged, without a payload."""
@@ -248,12 +209,6 @@ class Execution:
             self._observe(_event(attempt, _STATES[type(outcome)], name, settled.run_ms, reason))
 
 
-def interrupted(attempt: Attempt, run_ms: int, delay_ms: int = 0) -> Settled:
-    """Conclude an attempt that is given back at a shutdown: no attempt used."""
-    record = attrs.evolve(attempt.record, interrupts=attempt.record.interrupts + 1)
-    return _settled(attempt, Interrupted(delay_ms), run_ms, record)
-
-
 def _own_policy(policy: Policy, envelope: Envelope) -> Policy:
     """Put the job's own timeout and retries into its type's policy; most jobs have neither."""
     if envelope.timeout_ms is None and envelope.max_retries is None:
@@ -262,21 +217,6 @@ def _own_policy(policy: Policy, envelope: Envelope) -> Policy:
         policy,
         timeout_ms=policy.timeout_ms if envelope.timeout_ms is None else envelope.timeout_ms,
         max_retries=policy.max_retries if envelope.max_retries is None else envelope.max_retries,
-    )
-
-
-def _settled(attempt: Attempt, outcome: Outcome, run_ms: int, record: Record | None = None) -> Settled:
-    claimed = attempt.claimed
-    return Settled(
-        claimed.type,
-        claimed.unique,
-        claimed.fence,
-        claimed.due_ms,
-        outcome,
-        b"" if record is None else record.encode(),
-        max(0, claimed.started_ms - claimed.due_ms),
-        run_ms,
-        attempt.context.follow_ups,  # type: ignore[arg-type] # a worker's follow-ups are encoded jobs
     )
 
 

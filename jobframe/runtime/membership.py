@@ -132,7 +132,7 @@ class Membership:
         await self._listener.aclose()
 
     def silent_s(self) -> float:
-        """Seconds since the store last renewed the lease."""
+        """Seconds since the last renewal was sent that the store answered."""
         return clock.monotonic() - self._lease.renewed_at
 
     async def _announce(self, *, joining: bool, apply: bool) -> bool:

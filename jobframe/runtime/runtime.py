@@ -24,6 +24,7 @@ from jobframe.runtime.claimer import Claimer, Room
 from jobframe.runtime.execution import Execution
 from jobframe.runtime.membership import Listening, Membership, Plan
 from jobframe.runtime.pools import LoopPool, Pools, ProcessPool, ThreadPool
+from jobframe.runtime.self_fence import SelfFence
 from jobframe.runtime.settler import Settler
 from jobframe.runtime.sweeper import Sweeper
 from jobframe.runtime.waker import Waker
@@ -36,7 +37,8 @@ from jobframe.store.store import Store
 __all__ = ["Observers", "Parts", "Runtime"]
 
 _log = structlog.get_logger("jobframe.worker")
-_THREAD_HEAD_START_MS = 1_000  # a thread's job given back is not started elsewhere before this process has ended
+_LAST_STEPS_S = 1.0  # for handlers that were told to stop
+_HEAD_START_MS = 1_000  # a job whose handler cannot be stopped is not started elsewhere before this process has ended
 _LAST_WORDS_S = 3.0
 
 
@@ -127,6 +129,7 @@ class Runtime:
         self._sweeper = Sweeper(self.store, parts.plan.lease_ms)
         listening = Listening(joined=self._claimer.resume, lost=self.execution.lose, renewed=self._on_renewed)
         self.membership = Membership(self.store, parts.plan, listening)
+        self._fence = SelfFence(parts.plan.lease_ms, self.membership.silent_s, self.execution.stop_exclusive)
 
     @property
     def worker_id(self) -> str:
@@ -148,6 +151,7 @@ class Runtime:
         for lifespan in self._parts.observers.lifespans(self.app):
             await self._lifespans.enter_async_context(lifespan)
         await self.membership.join()
+        self._fence.watch()
         self._tasks = [asyncio.create_task(each.run()) for each in (self._claimer, self._waker, self._sweeper)]
         if self._bridge is not None:
             self._bridge.start()
@@ -189,16 +193,17 @@ class Runtime:
         self._insisted.set()
 
     async def _give_back_rest(self) -> None:
-        self.execution.give_back(_THREAD_HEAD_START_MS)
-        loose = [task for task in self.execution.tasks if not task.done()]
-        if self.execution.running and loose:
-            await asyncio.wait(loose, timeout=min(1.0, _LAST_WORDS_S))
+        self.execution.give_back()
+        if self.execution.tasks:
+            await asyncio.wait({*self.execution.tasks}, timeout=_LAST_STEPS_S)
+        self.execution.abandon(_HEAD_START_MS)
         for words in (self._settler.flush(), self.membership.leave()):
             with contextlib.suppress(JobframeError, TimeoutError):
                 await asyncio.wait_for(asyncio.shield(words), _LAST_WORDS_S)
         await self._close()
 
     async def _close(self) -> None:
+        self._fence.close()
         if self._bridge is not None:
             await self._bridge.aclose()
         await self.membership.aclose()
@@ -214,15 +219,17 @@ class Runtime:
         self._stopped.set()
 
     async def _finish_burst(self) -> None:
+        """Return when a claim after the last settled outcome found nothing: an outcome may bring about a job."""
+        settled = -1
         while True:
             await self._claimer.idle.wait()
-            await self._settler.flush()
-            taken_over = await self._bridge.take_over() if self._bridge is not None else 0
-            if not taken_over and not self._taken():
-                return
-            self._claimer.idle.clear()
             if self.execution.tasks:
                 await asyncio.wait({*self.execution.tasks}, return_when=asyncio.FIRST_COMPLETED)
+            await self._settler.flush()
+            taken_over = await self._bridge.take_over() if self._bridge is not None else 0
+            if not taken_over and not self._taken() and settled == self._settler.settled:
+                return
+            settled = self._settler.settled
             self._claimer.look()
 
     def _taken(self) -> int:

@@ -1,4 +1,4 @@
-"""SIGTERM finishes what it can and gives back the rest; a second one gives back at once; nothing counts as an attempt."""
+"""SIGTERM finishes what it can and gives back the rest, a second one gives back at once; neither uses an attempt."""
 
 from __future__ import annotations
 
