@@ -2,16 +2,14 @@
 
 import pytest
 
-from jobframe.config.reader import read
-from jobframe.config.settings import structure
-from jobframe.core.errors import ConfigError
+import jobframe
 from jobframe_ingest.settings import IngestSettings, parse_size
 
 
 def settings(tmp_path, table: str) -> IngestSettings:
     file = tmp_path / "jobs.toml"
     file.write_text(f"[settings.ingest]\n{table}\n")
-    return structure(read(file, {}), "ingest", IngestSettings)
+    return jobframe.settings("ingest", IngestSettings, config=file)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,7 @@ def test_the_table_is_read_and_has_defaults(tmp_path):
     ],
 )
 def test_mistakes_are_named_with_their_place(tmp_path, table, problem):
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(jobframe.ConfigError) as error:
         settings(tmp_path, table)
     assert problem in str(error.value)
     assert "jobs.toml:2" in str(error.value)
