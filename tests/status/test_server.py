@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -426,8 +427,9 @@ async def test_health_answers_beside_more_idle_connections_than_are_kept(address
     async with web.get(f"{address}/healthz") as response:
         assert response.status == 200
 
-    async with asyncio.timeout(PATIENCE_S):
-        assert await crowd[0][0].read() == b""
+    with contextlib.suppress(ConnectionResetError):  # how it ends when the server had not read all of its bytes
+        async with asyncio.timeout(PATIENCE_S):
+            assert await crowd[0][0].read() == b""
     for _, writer in crowd:
         writer.close()
 
