@@ -48,9 +48,9 @@ class Children:
         self._busy: set[_Child] = set()
         self._threads = DaemonThreads("jobframe-child")
 
-    async def run(self, attempt: Attempt) -> Answer:
+    async def run(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Answer:
         """
-        Run the attempt's handler in a child; its timeout counts from when the child is up.
+        Run the attempt's handler in a child; *watch* is told when the child is up, for its timeout counts from then.
 
         Raises:
             ChildDied: The child died under it, perhaps because the attempt was ended.
@@ -60,7 +60,7 @@ class Children:
         attempt.stop = child.kill
         try:
             await self._threads.run(child.boot)
-            attempt.start_timer()
+            watch(attempt)
             answer: Answer = await self._threads.run(child.ask, _request(attempt))
         finally:
             self._busy.discard(child)

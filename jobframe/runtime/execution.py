@@ -33,11 +33,11 @@ from jobframe.core.outcome import (
 from jobframe.core.policy import Policy
 from jobframe.runtime.arq_relay import Relay
 from jobframe.runtime.conclusion import conclude, interrupted
+from jobframe.runtime.deadlines import Deadlines
 from jobframe.runtime.pools import Pools
 from jobframe.runtime.running import Attempt, Runnable
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record, Unreadable, decode_payload
-from jobframe.store.keys import field
 from jobframe.store.settle import Settled
 
 __all__ = ["Execution"]
@@ -88,13 +88,14 @@ class Execution:
         """
         self.running: dict[str, Attempt] = {}
         self._services = services
-        self._pools = pools
+        self._pools = pools.by_name()
         self._settle = settle
         self._observe = observe
         self._worker = worker
         self._relay = relay
         self.tasks: set[asyncio.Task[None]] = set()
-        self._busy = {"loop": 0, "thread": 0, "process": 0}
+        self._busy = dict.fromkeys(self._pools, 0)
+        self._watch = Deadlines(self.running.values()).watch
 
     def start(self, claimed: Claimed, runnable: Runnable) -> None:
         """Open a claimed job and start its handler; a job that cannot be opened is settled at once."""
@@ -102,20 +103,18 @@ class Execution:
         if isinstance(opened, Settled):
             self._record(opened)
             return
-        self.running[field(claimed.type, claimed.unique)] = opened
+        self.running[opened.name] = opened
         if self._observe is not None:
             self._observe(_event(opened, State.ACTIVE, "started"))
         if self._relay is not None and opened.envelope.headers is not None:
             self._relay.started(claimed.type, claimed.unique, opened.envelope.headers, opened.policy.timeout_ms)
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(self._attempt(opened))
         self._busy[opened.policy.run_in] += 1
-        self.tasks.add(task)  # the loop itself keeps only a weak reference
-        task.add_done_callback(self.tasks.discard)
+        opened.task = asyncio.get_running_loop().create_task(self._attempt(opened, opened.policy.run_in))
+        self.tasks.add(opened.task)  # the loop itself keeps only a weak reference
 
     def free_in(self, run_in: str, most: int) -> int:
         """Return how many more handlers the pool of that name can start now, at most *most*."""
-        size = self._pools.of(run_in).size
+        size = self._pools[run_in].size
         return most if size is None else min(most, size - self._busy[run_in])
 
     def give_back(self) -> None:
@@ -173,18 +172,16 @@ class Execution:
         )
         return Attempt(claimed, runnable, policy, envelope, record, context, payload, clock.monotonic())
 
-    async def _attempt(self, attempt: Attempt) -> None:
+    async def _attempt(self, attempt: Attempt, run_in: str) -> None:
         """Invoke, conclude and record; nothing can end it without an outcome."""
         raised: BaseException | None = None
         result: Any = None
         try:
             if attempt.ended is None:  # it may have been ended before it could start
-                result = await self._pools.of(attempt.policy.run_in).call(attempt)
+                result = await self._pools[run_in].call(attempt, self._watch)
         except BaseException as error:  # noqa: BLE001 - SystemExit and a handler's own CancelledError are outcomes too
             raised = error
-        if attempt.timer is not None:
-            attempt.timer.cancel()
-        self._busy[attempt.policy.run_in] -= 1
+        self._busy[run_in] -= 1
         self._forget(attempt)
         if attempt.ended == "lost":
             return  # another worker has it by now: the store would refuse whatever we say
@@ -192,9 +189,9 @@ class Execution:
 
     def _forget(self, attempt: Attempt) -> None:
         """Drop the attempt, but not a newer one of the same job, which may run here after this one was lost."""
-        name = field(attempt.claimed.type, attempt.claimed.unique)
-        if self.running.get(name) is attempt:
-            del self.running[name]
+        if self.running.get(attempt.name) is attempt:
+            del self.running[attempt.name]
+        self.tasks.discard(attempt.task)
 
     def _record(self, settled: Settled, attempt: Attempt | None = None) -> None:
         """Hand the outcome on; what an operator will want to know of is logged, without a payload."""

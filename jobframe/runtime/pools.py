@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
@@ -25,8 +25,8 @@ class Pool(Protocol):
 
     size: int | None
 
-    async def call(self, attempt: Attempt) -> Any:
-        """Start the clock of its timeout, run the attempt's handler and return its result; raises what it raises."""
+    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
+        """Have the timeout watched, run the attempt's handler and return its result; raises what it raises."""
 
 
 class LoopPool:
@@ -34,12 +34,11 @@ class LoopPool:
 
     size: int | None = None
 
-    async def call(self, attempt: Attempt) -> Any:
+    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
         """Await the handler."""
-        task = asyncio.current_task()
-        if task is not None:
-            attempt.stop = task.cancel
-        attempt.start_timer()
+        if attempt.task is not None:
+            attempt.stop = attempt.task.cancel
+        watch(attempt)
         return await attempt.runnable.type.run(attempt.context, attempt.payload)
 
 
@@ -51,9 +50,9 @@ class ThreadPool:
         self.size: int | None = size
         self._threads = DaemonThreads("jobframe-handler")
 
-    async def call(self, attempt: Attempt) -> Any:
+    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
         """Run the handler in a thread and wait until it has ended."""
-        attempt.start_timer()
+        watch(attempt)
         return await self._threads.run(attempt.runnable.type.run, attempt.context, attempt.payload)
 
     def close(self) -> None:
@@ -69,7 +68,7 @@ class ProcessPool:
         self.size: int | None = children.size
         self._children = children
 
-    async def call(self, attempt: Attempt) -> Any:
+    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
         """
         Run the handler in a child and take over the follow-ups it made.
 
@@ -77,7 +76,7 @@ class ProcessPool:
             ChildDied: The child died under it.
 
         """
-        answer = await self._children.run(attempt)
+        answer = await self._children.run(attempt, watch)
         return answer.take(attempt.context)
 
     def close(self) -> None:
@@ -101,10 +100,9 @@ class Pools:
     thread: ThreadPool
     process: ProcessPool
 
-    def of(self, run_in: str) -> Pool:
-        """Return the pool of that name."""
-        pool: Pool = getattr(self, run_in)
-        return pool
+    def by_name(self) -> dict[str, Pool]:
+        """Return ``run_in`` → pool."""
+        return {"loop": self.loop, "thread": self.thread, "process": self.process}
 
     def close(self) -> None:
         """Start nothing more; children are killed, threads left to themselves."""

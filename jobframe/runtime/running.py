@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from jobframe.core.jobtype import JobType
 from jobframe.core.policy import Policy
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record
+from jobframe.store.keys import field
 
 __all__ = ["Attempt", "Ended", "Runnable"]
 
@@ -53,13 +55,15 @@ class Attempt:
         ended: Why it was ended from outside, None while it was not.
         reason: The canceller's reason.
         stop: Ends the handler where that can be done: cancels its task, kills its child; does nothing for a thread.
-        timer: Calls for its timeout, from when its handler could start.
+        deadline: Monotonic seconds when it times out; never, until its handler could start.
+        name: ``type<tab>id``.
+        task: What carries it out, once it is started.
 
     """
 
     __slots__ = (
-        "claimed", "context", "ended", "envelope", "payload", "policy", "reason", "record", "runnable", "started",
-        "stop", "timer",
+        "claimed", "context", "deadline", "ended", "envelope", "name", "payload", "policy", "reason", "record",
+        "runnable", "started", "stop", "task",
     )  # fmt: skip
 
     def __init__(
@@ -85,11 +89,9 @@ class Attempt:
         self.ended: Ended | None = None
         self.reason = ""
         self.stop: Callable[[], object] = _cannot_stop
-        self.timer: asyncio.TimerHandle | None = None
-
-    def start_timer(self) -> None:
-        """Let its timeout count from now."""
-        self.timer = asyncio.get_running_loop().call_later(self.policy.timeout_ms / 1000, self.end, "timeout")
+        self.deadline = math.inf
+        self.name = field(claimed.type, claimed.unique)
+        self.task: asyncio.Task[None] | None = None
 
     def end(self, why: Ended, reason: str = "") -> None:
         """End it from outside, unless something else ended it before."""

@@ -8,7 +8,7 @@ from itertools import chain
 
 import msgspec
 
-from jobframe.core.histogram import bucket
+from jobframe.core.histogram import LAST, bucket
 from jobframe.core.outcome import Cancelled, Completed, Crashed, Failed, Interrupted, Outcome, Parked, Retried, Snoozed
 from jobframe.store.enqueue import Encoded
 from jobframe.store.keys import field
@@ -57,6 +57,10 @@ _KINDS: dict[type, str] = {
     Crashed: "crashed",
     Interrupted: "interrupted",
 }
+
+
+_WAITS = [f"w{number}" for number in range(LAST + 1)]
+_RUNS = [f"r{number}" for number in range(LAST + 1)]
 
 
 async def settle(store: Store, worker: str, number: int, batch: Iterable[Settled]) -> list[tuple[Settled, bool]]:
@@ -117,8 +121,8 @@ def _observed(groups: dict[tuple[str, type], list[Settled]]) -> dict[str, Counte
         counts = observed.setdefault(type_name, Counter())
         for each in members:
             if each.wait_ms >= 0:
-                counts[f"w{bucket(each.wait_ms)}"] += 1
-                counts[f"r{bucket(each.run_ms)}"] += 1
+                counts[_WAITS[bucket(each.wait_ms)]] += 1
+                counts[_RUNS[bucket(each.run_ms)]] += 1
     return {type_name: counts for type_name, counts in observed.items() if counts}
 
 
