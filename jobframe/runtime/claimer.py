@@ -83,6 +83,7 @@ class Claimer:
         self._worker = ""
         self._number = 0
         self._more = False
+        self._lanes_asked: set[str] = set()
         self._settled_since = 0
         self._look = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -108,9 +109,9 @@ class Claimer:
         self._look.set()
 
     def freed(self, jobs: int) -> None:
-        """Note that *jobs* slots became free; worth a claim when the last one left something."""
+        """Note that *jobs* slots became free; worth a claim when the last one left something or had no room for it."""
         self._settled_since += jobs
-        if self._more:
+        if self._more or self._room.lanes(self._runnables()).keys() - self._lanes_asked:
             self._look.set()
         else:
             self._want_wake()
@@ -126,6 +127,7 @@ class Claimer:
             if not lanes:
                 self._more = True  # somebody asked to look: do so when there is room
                 continue
+            self._lanes_asked = set(lanes)
             answer = await self._claim(worker, lanes)
             if answer is None or worker != self._worker:
                 continue  # the lease keeper learns of it too, and joins anew
@@ -138,7 +140,7 @@ class Claimer:
                 self._look.set()
             elif not answer.more:
                 self._want_wake()
-            if not answer.jobs and not self._look.is_set():
+            if not (answer.jobs and answer.more) and not self._look.is_set():
                 self.idle.set()
 
     async def _claim(self, worker: str, lanes: Mapping[str, int]) -> Claim | None:

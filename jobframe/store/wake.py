@@ -15,7 +15,7 @@ _SLACK_S = 5.0
 
 
 class WakeStore:
-    """Markers, over a connection of its own because the pop blocks it."""
+    """Markers, over connections of its own because each pop blocks one."""
 
     def __init__(self, store: Store) -> None:
         """Use the server and the keys of *store*."""
@@ -23,20 +23,19 @@ class WakeStore:
         self._store = store
         self._redis = connect(store.url, answer_s=_SLACK_S * 2)
 
-    async def pop(self, lanes: Sequence[str], timeout_s: float) -> str | None:
+    async def pop(self, lane: str, timeout_s: float) -> bool:
         """
-        Take the marker of one of *lanes*; None when there was none within *timeout_s* seconds.
+        Take the marker of *lane*; False when there was none within *timeout_s* seconds.
 
         Raises:
             StoreUnavailable: The server cannot be reached or used.
 
         """
-        names = {self._keys.wake(lane).encode(): lane for lane in lanes}
         try:
-            found = await self._redis.execute_command("BZPOPMIN", *names, timeout_s)
+            found = await self._redis.execute_command("BZPOPMIN", self._keys.wake(lane), timeout_s)
         except STORE_ERRORS as error:
             raise classify(error) from None
-        return names[found[0]] if found else None
+        return bool(found)
 
     async def mark(self, lanes: Sequence[str]) -> None:
         """
@@ -48,8 +47,12 @@ class WakeStore:
         """
         await self._store.run("mark", *lanes)
 
-    async def aclose(self, lanes: Sequence[str]) -> None:
-        """Close the connection; a marker that it may just have popped is written again."""
+    async def cut(self) -> None:
+        """Close the connections, so that every pop ends with an error."""
         await self._redis.aclose()
+
+    async def aclose(self, lanes: Sequence[str]) -> None:
+        """Close the connections; a marker that one may just have popped is written again."""
+        await self.cut()
         with contextlib.suppress(JobframeError):
             await self.mark(lanes)
