@@ -1,12 +1,13 @@
-"""The blocking twin: the same verbs for code without an event loop, carried out by a loop in a thread of its own."""
+"""The blocking twin: the same verbs for code without an event loop, carried out by a loop in another thread."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 import threading
-from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
 
 from jobframe.client.handle import Handle
 from jobframe.client.jobs import Jobs
@@ -15,28 +16,25 @@ from jobframe.core.jobtype import JobType
 from jobframe.store.inspect import Page
 from jobframe.store.store import Store
 
-__all__ = ["SyncHandle", "SyncJobs"]
+__all__ = ["Runner", "SyncHandle", "SyncJobs", "open_blocking", "runner"]
 
 Answer = TypeVar("Answer")
 
 
-class _LoopThread:
-    """An event loop in a daemon thread; work is handed to it and waited for."""
+class Runner(Protocol):
+    """Runs a coroutine in some event loop and waits for its answer."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="jobframe-client", daemon=True)
-        self._thread.start()
+    def __call__(self, work: Coroutine[Any, Any, Answer], /) -> Answer:
+        """Run *work*."""
 
-    def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Run *work* in the loop and return its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def close(self) -> None:
-        """End the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+def runner(loop: asyncio.AbstractEventLoop) -> Runner:
+    """Return what runs coroutines in *loop*, which another thread keeps running, and waits for them in this one."""
+
+    def run(work: Coroutine[Any, Any, Answer], /) -> Answer:
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    return run
 
 
 class SyncHandle:
@@ -49,28 +47,28 @@ class SyncHandle:
 
     """
 
-    def __init__(self, thread: _LoopThread, handle: Handle) -> None:
+    def __init__(self, run: Runner, handle: Handle) -> None:
         """Wrap *handle*."""
-        self._thread = thread
+        self._run = run
         self._handle = handle
         self.id = handle.id
         self.created = handle.created
 
     def status(self) -> State:
         """Return the state it is in; see `Handle.status`."""
-        return self._thread.run(self._handle.status())
+        return self._run(self._handle.status())
 
     def info(self) -> JobInfo:
         """Return all that is known of it; see `Handle.info`."""
-        return self._thread.run(self._handle.info())
+        return self._run(self._handle.info())
 
     def result(self, timeout: str | dt.timedelta | float | None = None) -> Any:
         """Wait until it has ended and return its result; see `Handle.result`."""
-        return self._thread.run(self._handle.result(timeout))
+        return self._run(self._handle.result(timeout))
 
     def cancel(self, reason: str = "") -> State:
         """Cancel it; see `Jobs.cancel`."""
-        return self._thread.run(self._handle.cancel(reason))
+        return self._run(self._handle.cancel(reason))
 
     def __repr__(self) -> str:
         """Job id."""
@@ -80,61 +78,79 @@ class SyncHandle:
 class SyncJobs:
     """The verbs of `Jobs`, blocking; safe to share between threads."""
 
-    def __init__(self, url: str, namespace: str) -> None:
-        """Open the queues of *namespace* at *url*."""
-        self._thread = _LoopThread()
-        self._jobs = self._thread.run(_open(url, namespace))
+    def __init__(self, jobs: Jobs, run: Runner) -> None:
+        """Have *run* carry out the verbs of *jobs*."""
+        self._jobs = jobs
+        self._run = run
 
     def enqueue(self, type: str | JobType, payload: Any = None, **options: Any) -> SyncHandle:
         """Enqueue one job; see `Jobs.enqueue`."""
-        return SyncHandle(self._thread, self._thread.run(self._jobs.enqueue(type, payload, **options)))
+        return SyncHandle(self._run, self._run(self._jobs.enqueue(type, payload, **options)))
 
     def enqueue_many(self, items: Iterable[NewJob | tuple[Any, ...]]) -> list[SyncHandle]:
         """Enqueue any mix of jobs; see `Jobs.enqueue_many`."""
-        return [SyncHandle(self._thread, handle) for handle in self._thread.run(self._jobs.enqueue_many(items))]
+        return [SyncHandle(self._run, handle) for handle in self._run(self._jobs.enqueue_many(items))]
 
     def job(self, id: str) -> SyncHandle:
         """Return the handle of job *id*; see `Jobs.job`."""
-        return SyncHandle(self._thread, self._thread.run(self._jobs.job(id)))
+        return SyncHandle(self._run, self._run(self._jobs.job(id)))
 
     def jobs(
         self, type: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> Page:
         """Return a page of jobs; see `Jobs.jobs`."""
-        return self._thread.run(self._jobs.jobs(type, state, cursor, limit))
+        return self._run(self._jobs.jobs(type, state, cursor, limit))
 
     def counts(self, type: str | JobType | None = None) -> dict[str, int]:
         """Count jobs by state; see `Jobs.counts`."""
-        return self._thread.run(self._jobs.counts(type))
+        return self._run(self._jobs.counts(type))
 
     def cancel(self, id: str, reason: str = "") -> State:
         """Cancel a job; see `Jobs.cancel`."""
-        return self._thread.run(self._jobs.cancel(id, reason))
+        return self._run(self._jobs.cancel(id, reason))
 
     def retry(self, id: str) -> None:
         """Queue an ended or parked job again; see `Jobs.retry`."""
-        self._thread.run(self._jobs.retry(id))
+        self._run(self._jobs.retry(id))
 
     def pause(self, type: str | JobType) -> None:
         """Start no more jobs of *type*; see `Jobs.pause`."""
-        self._thread.run(self._jobs.pause(type))
+        self._run(self._jobs.pause(type))
 
     def resume(self, type: str | JobType) -> None:
         """Start jobs of *type* again; see `Jobs.resume`."""
-        self._thread.run(self._jobs.resume(type))
+        self._run(self._jobs.resume(type))
 
     def purge(
         self, type: str | JobType | None = None, *, state: str, older_than: str | dt.timedelta | None = None
     ) -> int:
         """Remove jobs with all that is kept of them; see `Jobs.purge`."""
-        return self._thread.run(self._jobs.purge(type, state=state, older_than=older_than))
+        return self._run(self._jobs.purge(type, state=state, older_than=older_than))
 
-    def close(self) -> None:
-        """Finish what is being sent and end the thread."""
-        self._thread.run(self._jobs.aclose())
-        self._thread.run(self._jobs.store.aclose())
-        self._thread.close()
+
+@contextmanager
+def open_blocking(url: str, namespace: str) -> Iterator[SyncJobs]:
+    """Open the queues of *namespace* at *url*, with an event loop in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="jobframe-client", daemon=True)
+    thread.start()
+    run = runner(loop)
+    try:
+        jobs = run(_open(url, namespace))
+        try:
+            yield SyncJobs(jobs, run)
+        finally:
+            run(_close(jobs))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 async def _open(url: str, namespace: str) -> Jobs:
     return Jobs(Store(url, namespace))
+
+
+async def _close(jobs: Jobs) -> None:
+    await jobs.aclose()
+    await jobs.store.aclose()

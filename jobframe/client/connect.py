@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from jobframe.client.blocking import SyncJobs
+from jobframe.client.blocking import SyncJobs, open_blocking
 from jobframe.client.jobs import Jobs
 from jobframe.core.errors import StoreUnavailable
 from jobframe.store.embedded import running
@@ -51,11 +51,8 @@ def connect_sync(url: str | None = None, *, config: str | os.PathLike[str] | Non
         StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
 
     """
-    jobs = SyncJobs(*locate(url, config))
-    try:
+    with open_blocking(*locate(url, config)) as jobs:
         yield jobs
-    finally:
-        jobs.close()
 
 
 def locate(url: str | None = None, config: str | os.PathLike[str] | None = None) -> tuple[str, str]:

@@ -67,6 +67,7 @@ class Services(Protocol):
 
     app: App
     jobs: Any
+    blocking_jobs: Any
 
     async def prepare(self, job: NewJob) -> FollowUp:
         """Check and encode a follow-up now."""
@@ -143,8 +144,12 @@ class Context:
 
     @property
     def jobs(self) -> Any:
-        """The `Jobs` that sends at once, for fan-out and for work that must be queued before a cursor moves."""
-        return self._services.jobs
+        """
+        The client that sends at once, for fan-out and for work that must be queued before a cursor moves.
+
+        A `Jobs` in an ``async def`` handler, a `SyncJobs` in a plain ``def``.
+        """
+        return self._services.jobs if self._loop is None else self._services.blocking_jobs
 
     def resource(self, cls: type[Resource]) -> Resource:
         """

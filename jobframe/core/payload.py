@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import types
-import typing
-from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +10,7 @@ import attrs
 import msgspec
 
 from jobframe.core.errors import PayloadError
-from jobframe.core.policy import nearest
+from jobframe.core.unknown_fields import Check, UnknownFields
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH_TEXT", "Shape", "restricted"]
 
@@ -22,6 +19,7 @@ MAX_BYTES = 256 * 1024
 
 MAX_DEPTH_TEXT = "nested too deeply"
 _RESTRICTED = "jobframe.restricted"
+_PATH = re.compile(r" - at (`[^`]*`)$")
 _QUOTED_VALUE = re.compile(r"\s*('[^']*'|\"[^\"]*\")")
 
 
@@ -59,6 +57,7 @@ class Shape:
         """
         self.type = type
         self.cls = cls
+        self._unknown = UnknownFields(type)
         declared = _declared(type, cls) if cls is not None else ()
         self.fields = tuple(field.name for field in declared)
         self.restricted = tuple(field.name for field in declared if field.metadata.get(_RESTRICTED))
@@ -93,11 +92,9 @@ class Shape:
             self._refuse_unknown(body)
             return None if self.cls is None else self._decoder.decode(body)
         except msgspec.MsgspecError as error:
-            raise PayloadError(self.type, without_values(str(error))) from None
+            raise PayloadError(self.type, _explained(error)) from None
         except RecursionError:
             raise PayloadError(self.type, MAX_DEPTH_TEXT) from None
-        except (TypeError, ValueError) as error:  # an attrs validator's own
-            raise PayloadError(self.type, f"refused by a validator ({type(error).__name__})") from None
 
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[Any]:
@@ -108,15 +105,14 @@ class Shape:
         return frozenset(self.fields)
 
     @cached_property
-    def _nested(self) -> Callable[[Any], None] | None:
-        return _key_check(self.type, self.cls, top=True) if self.cls is not None else None
+    def _nested(self) -> Check | None:
+        return self._unknown.nested(self.cls) if self.cls is not None else None
 
     def _refuse_unknown(self, body: bytes | msgspec.Raw) -> None:
         names = _TOP_LEVEL.decode(body)
         if not self._known.issuperset(names):
             unknown = next(name for name in names if name not in self._known)
-            known = nearest(unknown, dict.fromkeys(self.fields)) if self.fields else ": this type takes no fields"
-            raise PayloadError(self.type, f"unknown field {_word(unknown)}{known}")
+            raise self._unknown.refuse(unknown, self.fields)
         if self._nested is not None:
             self._nested(msgspec.json.decode(body))
 
@@ -139,13 +135,17 @@ def check_size(type_name: str, body: bytes, what: str = "") -> None:
         )
 
 
+def _explained(error: msgspec.MsgspecError) -> str:
+    """Say what is wrong by field and type; the words of a class's own validator may hold the value."""
+    if error.__cause__ is None:
+        return without_values(str(error))
+    path = _PATH.search(str(error))
+    return f"refused by a validator ({type(error.__cause__).__name__})" + (f" - at {path[1]}" if path else "")
+
+
 def without_values(message: str) -> str:
     """Drop quoted values from a decoder's message; backquoted type names stay."""
     return _QUOTED_VALUE.sub("", message)
-
-
-def _word(name: str) -> str:
-    return repr(name) if name.isidentifier() and len(name) <= 64 else "(no field name)"  # noqa: PLR2004 - may be data
 
 
 def _declared(type_name: str, cls: type) -> tuple[attrs.Attribute[Any], ...]:
@@ -162,43 +162,3 @@ def _declared(type_name: str, cls: type) -> tuple[attrs.Attribute[Any], ...]:
         except TypeError:
             raise PayloadError(type_name, f"field {field.name} has a type that JSON cannot carry") from None
     return tuple(attrs.fields(cls))
-
-
-def _key_check(type_name: str, hint: Any, *, top: bool = False) -> Callable[[Any], None] | None:
-    """Build a check for unknown keys in the attrs classes nested in *hint*; None when it holds none."""
-    if isinstance(hint, type) and attrs.has(hint):
-        attrs.resolve_types(hint)
-        inner = {field.name: _key_check(type_name, field.type) for field in attrs.fields(hint)}
-        if top and not any(inner.values()):
-            return None
-        return lambda value: _check_object(type_name, inner, value)
-    arguments = [check for argument in typing.get_args(hint) if (check := _key_check(type_name, argument))]
-    if not arguments:
-        return None
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        return lambda value: _check_each(arguments, value)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return lambda value: _check_items(arguments[-1], value.values() if isinstance(value, dict) else ())
-    return lambda value: _check_items(arguments[0], value if isinstance(value, list) else ())
-
-
-def _check_each(checks: Iterable[Callable[[Any], None]], value: Any) -> None:
-    for check in checks:
-        check(value)
-
-
-def _check_items(check: Callable[[Any], None], values: Iterable[Any]) -> None:
-    for value in values:
-        check(value)
-
-
-def _check_object(type_name: str, inner: Mapping[str, Callable[[Any], None] | None], value: Any) -> None:
-    if not isinstance(value, dict):
-        return  # the decoder says so, with the path
-    for name, item in value.items():
-        if name not in inner:
-            raise PayloadError(type_name, f"unknown field {_word(name)}{nearest(name, inner)}")
-        check = inner[name]
-        if check is not None and item is not None:
-            check(item)

@@ -21,6 +21,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from jobframe.client.blocking import SyncJobs, runner
 from jobframe.client.jobs import Jobs
 from jobframe.core.context import App, Context, FollowUp
 from jobframe.core.decide import class_names
@@ -180,6 +181,7 @@ class _Child:
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.jobs: Jobs = self._run(self._open(parts))
+        self.blocking_jobs = SyncJobs(self.jobs, runner(self.loop))
 
     async def prepare(self, job: NewJob) -> FollowUp:
         """Check and encode a follow-up of a handler."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import attrs
 import structlog
 
+from jobframe.client.blocking import SyncJobs, runner
 from jobframe.client.jobs import Jobs
 from jobframe.core import clock
 from jobframe.core.context import App, FollowUp
@@ -92,6 +93,7 @@ class Runtime:
     Attributes:
         store: The store.
         jobs: The client that handlers use.
+        blocking_jobs: The same for plain handlers in threads.
         app: The handlers' resources.
         membership: Its place in the fleet.
         execution: What it runs.
@@ -102,6 +104,7 @@ class Runtime:
         """Put the parts together, in a running loop; nothing is connected yet."""
         self.store = Store(parts.url, parts.namespace)
         self.jobs = Jobs(self.store)
+        self.blocking_jobs = SyncJobs(self.jobs, runner(asyncio.get_running_loop()))
         self.app = App(parts.settings)
         self._parts = parts
         self._lifespans = AsyncExitStack()

@@ -51,15 +51,15 @@ def test_ingesting_twice_leaves_the_same_corpus(ctx, corpus, root):
     assert before == contents(corpus)
 
 
-def test_vacuum_gives_the_space_of_what_was_deleted_back(ctx, corpus, corpus_url, root):
+async def test_vacuum_gives_the_space_of_what_was_deleted_back(ctx, corpus, corpus_url, root):
     (root / "a.md").write_text("\n\n".join(f"# Part {number}\n\n{'long text ' * 50}" for number in range(180)))
     ingest(ctx, root)
-    vacuum(ctx)
+    await vacuum(ctx)
     file = Path(corpus_url.removeprefix("sqlite:///"))
     full = file.stat().st_size
     delete(ctx, IngestDelete(NAME))
 
-    vacuum(ctx)
+    await vacuum(ctx)
 
     assert file.stat().st_size < full / 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 
@@ -77,9 +78,9 @@ def delete(ctx: jobframe.Context, payload: IngestDelete) -> dict[str, object]:
 
 
 @jobframe.job("ingest.vacuum", timeout="1h", concurrency=1)
-def vacuum(ctx: jobframe.Context) -> None:
+async def vacuum(ctx: jobframe.Context) -> None:
     """Give the space of removed documents back to the disk; other writers wait meanwhile."""
-    ctx.resource(Corpus).vacuum()
+    await asyncio.to_thread(ctx.resource(Corpus).vacuum)
 
 
 def _ingest(corpus: Corpus, settings: IngestSettings, name: str, payload: IngestDocument) -> Change:
