@@ -38,7 +38,7 @@ class Keys:
 
     @property
     def control(self) -> str:
-        """Hash: epoch, fence, vtime, policy version, swept, turn, and per lane who watches which time."""
+        """Hash: epoch, fence, policy version, swept, turn, and per lane who watches which time."""
         return self._plain("control")
 
     @property
@@ -90,7 +90,7 @@ class Keys:
         return self._plain(f"wake:{lane}")
 
     def held(self, worker: str) -> str:
-        """Hash: ``type<tab>id`` → fence and options of what a worker has claimed and not settled."""
+        """Hash: ``type<tab>id`` → fence, ``@``, due time and options of what a worker has claimed and not settled."""
         return self._plain(f"held:{worker}")
 
     def queue(self, type: str, level: str = "n") -> str:

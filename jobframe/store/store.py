@@ -93,11 +93,14 @@ class Store:
 class BlockingStore:
     """The same for code outside an event loop, such as the lease thread: scripts only."""
 
-    def __init__(self, url: str, namespace: str = "default", *, answer_s: float = 5.0) -> None:
-        """Make a store; *answer_s* is the longest wait for an answer."""
+    def __init__(
+        self, url: str, namespace: str = "default", *, answer_s: float = 5.0, clock: Callable[[], str] = _server_clock
+    ) -> None:
+        """Make a store; *answer_s* is the longest wait for an answer, *clock* is as for `Store`."""
         self.keys = Keys(namespace)
         self.redis: BlockingClient = connect_blocking(url, answer_s=answer_s)
         self._execute: Callable[..., Any] = self.redis.execute_command
+        self._clock = clock
         self._address = parse(url).address
 
     def run(self, name: str, *args: str | bytes | float) -> Any:
@@ -109,7 +112,7 @@ class BlockingStore:
 
         """
         lua = script(name)
-        call = (2, self.keys.control, self.keys.guard, "", *args)
+        call = (2, self.keys.control, self.keys.guard, self._clock(), *args)
         try:
             try:
                 return self._execute("EVALSHA", lua.sha, *call)

@@ -1,16 +1,16 @@
 -- A starting worker registers itself, puts its policies in force for the types it runs, and learns those in force.
--- ARGV: clock, worker, lease ms, or 0 for one that has joined, info JSON, 1 to apply or 0 to follow, time the file was edited (ms), then per type:
---       name, digest, weight, cap (0 none), keep_completed, keep_result ms, keep_failed ms, expires ms (0 never),
+-- ARGV: clock, worker, lease ms, or 0 for one that has joined, info JSON, 1 to apply or 0 to follow, time the file was
+--       edited (ms), then per type: name, digest, weight, cap (0 none), keep_completed, keep_result ms, keep_failed ms, expires ms (0 never),
 --       run_in, document (JSON object without version and at)
 -- Returns: per type, in order: name, lane, document in force; nothing when it had joined and was given up for dead since
 -- A file whose policy was superseded after its last edit follows: a restarted old worker does not undo a newer file.
 -- A lane is the set of worker kinds that run a type, with its run_in: no worker is woken for a type it does not run.
 local worker, lease, info, apply, edited = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
 local PER_TYPE = 10
-if call('HSETNX', P .. 'control', 'epoch', whole(now_us)) == 1 then virtual_time = 0 end
+call('HSETNX', P .. 'control', 'epoch', whole(now_us))
 if lease > 0 then
   call('ZADD', P .. 'workers', now + lease, worker)
-elseif not call('ZSCORE', P .. 'workers', worker) then
+elseif not is_member(worker) then
   return {} -- a dead worker's name never comes back
 end
 call('HSET', P .. 'worker-info', worker, info)
@@ -50,7 +50,7 @@ end
 local packed_of, run_in_of = call('HGETALL', P .. 'limits'), {}
 local run_ins = call('HGETALL', P .. 'runs-in')
 for i = 1, #run_ins, 2 do run_in_of[run_ins[i]] = run_ins[i + 1] end
-local lane_of = {}
+local lane_of, in_use, left = {}, {}, {}
 for i = 1, #packed_of, 2 do
   local t, packed = packed_of[i], packed_of[i + 1]
   local p = unpack_limits(packed)
@@ -59,14 +59,23 @@ for i = 1, #packed_of, 2 do
     table.sort(runners[t])
     lane = table.concat(runners[t], '+') .. '/' .. (run_in_of[t] or 'loop')
   end
-  lane_of[t] = lane
+  lane_of[t], in_use[lane] = lane, true
   if lane ~= p.lane then
+    left[p.lane] = true
     call('ZREM', P .. 'ready:' .. p.lane, t)
     call('ZREM', P .. 'due:' .. p.lane, t)
+    call('HDEL', P .. 'passes', t)
     call('HSET', P .. 'limits', t, string.sub(packed, 1, LIMITS_BYTES) .. lane)
     changed = true
   end
-  if lane ~= p.lane or changed then arm(t, limits(t)) end
+  if changed then arm(t, limits(t)) end
+end
+for lane in pairs(left) do
+  if not in_use[lane] then
+    call('DEL', P .. 'wake:' .. lane)
+    call('HDEL', P .. 'control', 'watch:' .. lane)
+    call('HDEL', P .. 'passes', 'lane:' .. lane)
+  end
 end
 if changed then
   call('HINCRBY', P .. 'control', 'policy', 1)

@@ -8,8 +8,10 @@ local field = t .. '\t' .. id
 local function cancelled()
   local payload = call('HGET', P .. 'payload:' .. t, id)
   if payload then release_key(t, id, payload_options(payload)) end
+  local p = limits(t)
   end_kept(t, 'cancelled', {id}, {reason})
-  arm(t, limits(t))
+  trim(t, p, 'cancelled', 2)
+  arm(t, p)
   announce_ends({field})
   return 'cancelled'
 end

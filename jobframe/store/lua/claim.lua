@@ -5,45 +5,55 @@
 --           then per type: name, count, and per job: id, due, payload, record or ''}
 local worker, number, left, quantum = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local held_key = P .. 'held:' .. worker
-if not call('ZSCORE', P .. 'workers', worker) then return {'GONE'} end
+if not is_member(worker) then return {'GONE'} end
 
+-- What one call may do, lest it hold up everybody else's: looks at the lanes, also when all they find has expired; jobs
+-- of one type at once, jobs in all, bytes of payloads after which no more are taken.
+local ROUNDS, FRUITLESS_ROUNDS, MOST_AT_ONCE, MOST_JOBS, MOST_BYTES = 16, 256, 128, 2000, 1048576
 local answer = {'OK', whole(now), '', 0, 0}
 
 -- Append the jobs of one type to the answer.
 local function report(t, ids, dues, payloads)
-  local records = call('EXISTS', P .. 'record:' .. t) == 1 and call('HMGET', P .. 'record:' .. t, unpack(ids))
+  local records = call('EXISTS', P .. 'record:' .. t) == 1 and read_fields(P .. 'record:' .. t, ids)
   local at = #answer
   answer[at + 1], answer[at + 2] = t, #ids
   at = at + 2
   for i, id in ipairs(ids) do
-    answer[at + 1], answer[at + 2], answer[at + 3] = id, dues[i], payloads[i]
+    answer[at + 1], answer[at + 2], answer[at + 3] = id, dues[i], payloads[i] or ''
     answer[at + 4] = records and records[i] or ''
     at = at + 4
   end
 end
 
 local last_number, last_fence = string.match(call('HGET', P .. 'claims', worker) or '', '^(%d+) (%d+)$')
-if last_number == number then
-  local by_type = {}
-  local held = call('HGETALL', held_key)
+if last_number and tonumber(number) <= tonumber(last_number) then
+  local by_type, held = {}, call('HGETALL', held_key)
+  answer[3], answer[4] = last_fence, 1
+  if number ~= last_number then return answer end -- the echo of an older claim, late: nobody waits for it
   for i = 1, #held, 2 do
-    if split_held(held[i + 1]) == last_fence then
+    local fence, due = split_held(held[i + 1])
+    if fence == last_fence then
       local t, id = split_field(held[i])
-      by_type[t] = by_type[t] or {}
-      table.insert(by_type[t], id)
+      local jobs = by_type[t] or {ids = {}, dues = {}}
+      by_type[t] = jobs
+      jobs.ids[#jobs.ids + 1], jobs.dues[#jobs.dues + 1] = id, whole(due)
     end
   end
-  answer[3], answer[4] = last_fence, 1
-  for t, ids in pairs(by_type) do
-    report(t, ids, call('ZMSCORE', P .. 'active:' .. t, unpack(ids)), call('HMGET', P .. 'payload:' .. t, unpack(ids)))
-  end
+  for t, jobs in pairs(by_type) do report(t, jobs.ids, jobs.dues, read_fields(P .. 'payload:' .. t, jobs.ids)) end
   return answer
 end
 
-local control = call('HMGET', P .. 'control', 'fence', 'vtime')
+local lanes, control_fields, pass_fields = {}, {'fence'}, {}
+for i = 6, #ARGV, 2 do
+  local n = #lanes + 1
+  lanes[n] = {name = ARGV[i], room = tonumber(ARGV[i + 1])}
+  control_fields[n + 1], pass_fields[n] = 'watch:' .. ARGV[i], 'lane:' .. ARGV[i]
+end
+if #lanes == 0 then return answer end
+local control = call('HMGET', P .. 'control', unpack(control_fields))
+local virtual_times = call('HMGET', P .. 'passes', unpack(pass_fields))
 local fence = whole(math.max(tonumber(control[1] or 0) + 1, now_us))
-virtual_time = tonumber(control[2] or 0)
-local holding = {}
+local holding, passes, handled, bytes = {}, {}, 0, 0
 
 -- The n earliest due ids of a type by effective time, as ids, dues, how many from each queue, and whether more are due.
 local function due_jobs(t, p, n)
@@ -59,8 +69,8 @@ local function due_jobs(t, p, n)
   end
   local function best()
     local best_queue, best_time
-    for queue, at in pairs(place) do
-      local due = tonumber(heads[queue][at + 1])
+    for _, queue in ipairs({'h', 'n', 'l'}) do
+      local due = tonumber(heads[queue][place[queue] + 1])
       if due and (not best_time or due - BOOST[queue] < best_time) then best_queue, best_time = queue, due - BOOST[queue] end
     end
     return best_queue
@@ -74,42 +84,49 @@ local function due_jobs(t, p, n)
   return ids, dues, taken, best() ~= nil
 end
 
--- Sort what was taken from the queues into what can start and what has expired or lost its payload.
-local function split_startable(t, p, ids, dues)
+-- Jobs that cannot start any more end here: they have expired, or their payload is gone.
+local function refuse(t, p, ids, reasons, expired)
+  local fields = {}
+  for i, id in ipairs(ids) do fields[i] = t .. '\t' .. id end
+  if expired > 0 then call('HINCRBY', P .. 'counters:' .. t, 'expired', expired) end
+  end_kept(t, 'failed', ids, reasons)
+  trim(t, p, 'failed', 2 * #ids)
+  announce_ends(fields)
+end
+
+-- Of what was taken from the queues, start what can start. Returns how many.
+local function start(t, p, ids, dues)
   local payloads = call('HMGET', P .. 'payload:' .. t, unpack(ids))
-  local start, start_dues, start_payloads, failed, reasons, scored = {}, {}, {}, {}, {}, {}
+  local started, started_dues, started_payloads, scored = {}, {}, {}, {}
+  local failed, reasons, expired = {}, {}, 0
   for i, id in ipairs(ids) do
     local payload = payloads[i]
     local options = payload and payload_options(payload) or NONE
     local expires = options.expires or p.expires
-    local expired = payload and expires > 0 and now >= tonumber(string.sub(payload, 1, 13)) + expires
-    if payload and not expired then
-      local at = #start + 1
-      start[at], start_dues[at], start_payloads[at] = id, dues[i], payload
+    local too_late = payload and expires > 0 and now >= tonumber(string.sub(payload, 1, 13)) + expires
+    if payload and not too_late then
+      local at = #started + 1
+      started[at], started_dues[at], started_payloads[at] = id, dues[i], payload
       scored[2 * at - 1], scored[2 * at] = now, id
-      holding[#holding + 1], holding[#holding + 2] = t .. '\t' .. id, fence .. (options.text or '')
+      holding[#holding + 1], holding[#holding + 2] = t .. '\t' .. id, fence .. '@' .. dues[i] .. (options.text or '')
+      bytes = bytes + #payload
     else
       failed[#failed + 1] = id
-      reasons[#reasons + 1] = expired and 'expired' or LOST
-      if expired then call('HINCRBY', P .. 'counters:' .. t, 'expired', 1) end
+      reasons[#reasons + 1] = too_late and 'expired' or LOST
+      if too_late then expired = expired + 1 end
       release_key(t, id, options)
     end
   end
-  if #failed > 0 then
-    end_kept(t, 'failed', failed, reasons)
-    local fields = {}
-    for i, id in ipairs(failed) do fields[i] = t .. '\t' .. id end
-    announce_ends(fields)
-  end
-  if #start > 0 then
+  if #failed > 0 then refuse(t, p, failed, reasons, expired) end
+  if #started > 0 then
     call('ZADD', P .. 'active:' .. t, unpack(scored))
-    report(t, start, start_dues, start_payloads)
+    report(t, started, started_dues, started_payloads)
   end
-  return #start
+  return #started
 end
 
--- Take up to n jobs of a type at the head of its lane's ready index. Returns how many and its next pass, nil when it
--- left the index.
+-- Take up to n jobs of a type at the head of its lane's ready index. Returns how many started, and its next pass when
+-- it stays in the index.
 local function take(t, p, pass, n)
   local running = 0
   if p.cap > 0 then
@@ -128,8 +145,10 @@ local function take(t, p, pass, n)
   for queue, count in pairs(taken) do
     if count > 0 then call('ZREMRANGEBYRANK', P .. 'queue:' .. t .. ':' .. queue, 0, count - 1) end
   end
-  local started = split_startable(t, p, ids, dues)
-  if more and (p.cap == 0 or running + started < p.cap) then return started, pass + #ids / p.weight end
+  handled = handled + #ids
+  local started, next_pass = start(t, p, ids, dues), pass + #ids / p.weight
+  if more and (p.cap == 0 or running + started < p.cap) then return started, next_pass end
+  passes[#passes + 1], passes[#passes + 2] = t, next_pass
   arm(t, p)
   return started
 end
@@ -143,74 +162,89 @@ local function ripen(lane)
   end
 end
 
--- One look at the head of a lane: as many types as the room asks for. Returns how many jobs were taken.
+-- One look at the head of a lane: as many types as the room asks for, each taking its weight's share of it, but none
+-- before its turn: not once its pass is beyond the next one of a type before it. Returns how many jobs started, nil
+-- when no type was ready.
 local function visit(lane, room)
-  local ready = P .. 'ready:' .. lane
+  local ready = P .. 'ready:' .. lane.name
   local heads = call('ZRANGE', ready, 0, math.ceil(room / quantum) - 1, 'WITHSCORES')
-  if #heads == 0 then return 0 end
-  local names = {}
+  if #heads == 0 then return nil end
+  local names, policies, weights = {}, {}, 0
   for i = 1, #heads, 2 do names[#names + 1] = heads[i] end
-  virtual_time = math.max(virtual_time, tonumber(heads[2]))
-  local packed, passes, got = call('HMGET', P .. 'limits', unpack(names)), {}, 0
-  local share = math.max(quantum, math.ceil(room / #names)) -- few ready types share all the room at once
+  for i, packed in ipairs(read_fields(P .. 'limits', names)) do
+    policies[i] = unpack_limits(packed)
+    weights = weights + policies[i].weight
+  end
+  lane.virtual_time = math.max(lane.virtual_time, tonumber(heads[2]))
+  local got, turn, stay = 0, math.huge, {}
   for i, t in ipairs(names) do
-    if got >= room then break end
-    local p = unpack_limits(packed[i])
-    if p.lane ~= lane then
+    local p, pass = policies[i], tonumber(heads[2 * i])
+    if got >= room or pass > turn or handled >= MOST_JOBS or bytes >= MOST_BYTES then break end
+    if p.lane ~= lane.name then
       call('ZREM', ready, t)
       arm(t, p)
     else
-      local started, pass = take(t, p, tonumber(heads[2 * i]), math.min(share, room - got))
+      local share = math.max(quantum, math.ceil(room * p.weight / weights))
+      local started, next_pass = take(t, p, pass, math.min(share, room - got, MOST_AT_ONCE))
       got = got + started
-      if pass then passes[#passes + 1], passes[#passes + 2] = pass, t end
+      if next_pass then
+        turn = math.min(turn, next_pass)
+        stay[#stay + 1], stay[#stay + 2] = next_pass, t
+      end
     end
   end
-  if #passes > 0 then call('ZADD', ready, 'XX', unpack(passes)) end
+  variadic('ZADD', ready, stay)
   return got
 end
 
-local lanes = {}
-for i = 6, #ARGV, 2 do
-  lanes[#lanes + 1] = {name = ARGV[i], room = tonumber(ARGV[i + 1])}
-  ripen(ARGV[i])
+local granted, round = 0, 0
+for i, lane in ipairs(lanes) do
+  lane.virtual_time = tonumber(virtual_times[i] or 0)
+  ripen(lane.name)
 end
-local granted = 0
-for round = 0, 3 do
-  local before = granted
+repeat
+  local seen = false
   for i = 1, #lanes do
     local lane = lanes[(i + number + round) % #lanes + 1] -- no lane is always the first
     local room = math.min(left, lane.room)
-    if room > 0 then
-      local got = visit(lane.name, room)
-      granted, left, lane.room = granted + got, left - got, lane.room - got
-    end
+    local got = room > 0 and visit(lane, room)
+    if got then seen, granted, left, lane.room = true, granted + got, left - got, lane.room - got end
   end
-  if left <= 0 or granted == before then break end
+  round = round + 1
+until not seen or round >= (granted > 0 and ROUNDS or FRUITLESS_ROUNDS) or handled >= MOST_JOBS or bytes >= MOST_BYTES
+
+-- Who has room watches the lane's next due time for everybody; who has none leaves that, and what is ready, to others.
+local marks, unwatched = {}, {}
+local function watch(lane, field, value)
+  local upcoming = tonumber(call('ZRANGE', P .. 'due:' .. lane.name, 0, 0, 'WITHSCORES')[2])
+  if not upcoming then return end
+  local watched, watcher = string.match(value or '', '^(%d+) (.*)$')
+  watched = tonumber(watched) or 0
+  if watched > now and upcoming >= watched and watcher ~= worker then return end
+  if left > 0 and lane.room > 0 then
+    marks[#marks + 1], marks[#marks + 2] = field, whole(upcoming) .. ' ' .. worker
+    if answer[5] == 0 or upcoming < answer[5] then answer[5] = upcoming end
+  else
+    if watcher == worker then unwatched[#unwatched + 1] = field end
+    wake(lane.name)
+  end
 end
 
-local marks = {}
-for _, lane in ipairs(lanes) do
+for i, lane in ipairs(lanes) do
   if call('EXISTS', P .. 'ready:' .. lane.name) == 1 then
     answer[4] = 1
-    if left <= 0 or lane.room <= 0 then wake(lane.name) end -- somebody else may have room for what is left
+    if left <= 0 or lane.room <= 0 then wake(lane.name) end
   end
-  local upcoming = tonumber(call('ZRANGE', P .. 'due:' .. lane.name, 0, 0, 'WITHSCORES')[2])
-  if upcoming then
-    local field = 'watch:' .. lane.name
-    local watched, watcher = string.match(call('HGET', P .. 'control', field) or '', '^(%d+) (.*)$')
-    watched = tonumber(watched) or 0
-    if watched <= now or upcoming < watched or watcher == worker then
-      marks[#marks + 1], marks[#marks + 2] = field, whole(upcoming) .. ' ' .. worker
-      if answer[5] == 0 or upcoming < answer[5] then answer[5] = upcoming end
-    end
-  end
+  watch(lane, control_fields[i + 1], control[i + 1])
+  if granted > 0 then passes[#passes + 1], passes[#passes + 2] = pass_fields[i], lane.virtual_time end
 end
 answer[3], answer[5] = fence, whole(answer[5])
 if granted > 0 then
   variadic('HSET', held_key, holding)
   call('HSET', P .. 'claims', worker, number .. ' ' .. fence)
   marks[#marks + 1], marks[#marks + 2] = 'fence', fence
-  marks[#marks + 1], marks[#marks + 2] = 'vtime', virtual_time
 end
-if #marks > 0 then call('HSET', P .. 'control', unpack(marks)) end
+variadic('HSET', P .. 'passes', passes)
+variadic('HSET', P .. 'control', marks)
+variadic('HDEL', P .. 'control', unwatched)
 return answer

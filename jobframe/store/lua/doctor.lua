@@ -43,7 +43,8 @@ function look.unheld()
     if not is_held(field) then
       found[#found + 1] = field
       local payload = repair and call('HGET', P .. 'payload:' .. t, entries[i])
-      if repair then call('HSET', P .. 'held:nobody', field, '0' .. (payload and payload_options(payload).text or '')) end
+      local options = payload and payload_options(payload).text or ''
+      if repair then call('HSET', P .. 'held:nobody', field, '0@' .. entries[i + 1] .. options) end
     end
   end
   if repair then take_back('nobody', 'crashed', #found) end
@@ -87,8 +88,7 @@ function look.stray()
       found[#found + 1] = t .. '\t' .. id
       if repair then
         local options = payload_options(payload)
-        local level = queue_of(p, options)
-        if level ~= 'n' and not p.mixed then mark_mixed(t, p) end
+        local level = queue_of(t, p, options)
         if options.key then call('HSETNX', P .. 'keys:' .. t, options.key, id) end
         call('ZADD', P .. 'queue:' .. t .. ':' .. level, tonumber(string.sub(payload, 1, 13)) or now, id)
       end

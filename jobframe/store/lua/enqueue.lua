@@ -4,7 +4,7 @@
 -- Returns: {'OK', per job: 1 or the id of the job that stands in its place}
 --          {'STALE', name, document or ''} when a policy is another by now: nothing was changed, encode again
 local client, number = ARGV[2], ARGV[3]
-local KEEP_CALLS = 600000
+local STAMP_EVERY = 60000 -- the sweep forgets clients ten minutes after their last stamp
 local answer, stamp = earlier_answer(client, number)
 if answer then
   local kept = cmsgpack.unpack(answer)
@@ -22,7 +22,7 @@ while at <= #ARGV do
   at = at + 3 + 3 * n
 end
 
-if call('HSETNX', P .. 'control', 'epoch', whole(now_us)) == 1 then virtual_time = 0 end
+call('HSETNX', P .. 'control', 'epoch', whole(now_us))
 local answers = {}
 at = 4
 while at <= #ARGV do
@@ -31,14 +31,9 @@ while at <= #ARGV do
   at = at + 3 + 3 * n
 end
 
-if not stamp or stamp < now - KEEP_CALLS / 10 then
+if not stamp or stamp < now - STAMP_EVERY then
   stamp = now
   call('ZADD', P .. 'clients', now, client)
-  local gone = call('ZRANGEBYSCORE', P .. 'clients', '-inf', now - KEEP_CALLS, 'LIMIT', 0, 16)
-  if #gone > 0 then
-    call('HDEL', P .. 'calls', unpack(gone))
-    call('ZREM', P .. 'clients', unpack(gone))
-  end
 end
 call('HSET', P .. 'calls', client, number .. ':' .. whole(stamp) .. ':' .. cmsgpack.pack(answers))
 table.insert(answers, 1, 'OK')

@@ -17,7 +17,7 @@ local payload = call('HGET', P .. 'payload:' .. t, id)
 if not payload then return {'NONE'} end
 local options = payload_options(payload)
 if options.key then
-  local holder = call('HGET', P .. 'keys:' .. t, options.key)
+  local holder = holder_of(t, options.key)
   if holder and holder ~= id then return {'HELD', holder} end
   call('HSET', P .. 'keys:' .. t, options.key, id)
 end
@@ -25,11 +25,11 @@ call('ZREM', P .. from .. ':' .. t, id)
 call('HDEL', P .. 'reason:' .. t, id)
 local record = call('HGET', P .. 'record:' .. t, id)
 if record then call('HSET', P .. 'record:' .. t, id, (string.gsub(record, '^%d+,(%d+),(%d+),%d+', '0,%1,%2,0', 1))) end
-if options.expires then -- its time runs anew
+local p = limits(t)
+if options.expires or p.expires > 0 then -- its time runs anew
   payload = whole(now) .. string.sub(payload, 14)
   call('HSET', P .. 'payload:' .. t, id, payload)
 end
-local p = limits(t)
-call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(p, options), now, id)
+call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(t, p, options), now, id)
 arm(t, p)
 return {'OK'}

@@ -6,12 +6,14 @@
 --   'observed' type, count, per bucket: field of the minute's histogram, how many
 --   'follow'   type, count, per job: parent as type\tid, id, when, options .. '\n' .. envelope
 -- Returns: per job of the 'end' groups, in order: 1 recorded, 0 fenced (another run owns the job: nothing was changed)
+-- The 'end' groups come first. When one outcome of a type is refused, its histogram leaves out the whole call.
 local worker, number = ARGV[2], ARGV[3]
 local held, cancels = P .. 'held:' .. worker, P .. 'cancels:' .. worker
 local answer, stamp = earlier_answer(worker, number)
 if answer then return cmsgpack.unpack(answer) end
 
-local codes, recorded, ended = {}, {}, {}
+local RESULTS_WORTH_A_LOOK = 16384 -- bytes of results in one call, from which on it looks whether memory is full
+local codes, recorded, completed, refused, ended = {}, {}, {}, {}, {}
 local cancelling = call('EXISTS', cancels) == 1
 local policies = {}
 local function policy(t)
@@ -20,21 +22,27 @@ local function policy(t)
   return p
 end
 
+local function new_group()
+  return {ids = {}, arguments = {}, data = {}, options = {}, fields = {}}
+end
+
 -- The jobs of a group that are still held under their fence, as parallel lists; the others get code 0.
 local function still_held(t, at, n)
-  local fields, group = {}, {ids = {}, arguments = {}, data = {}, options = {}, fields = {}}
+  local fields, group = {}, new_group()
   for i = 1, n do fields[i] = t .. '\t' .. ARGV[at + 4 * (i - 1)] end
-  local values = call('HMGET', held, unpack(fields))
+  local values = read_fields(held, fields)
   for i = 1, n do
-    local from, value = at + 4 * (i - 1), values[i]
+    local from, field, value = at + 4 * (i - 1), fields[i], values[i]
     local fence = ARGV[from + 1]
-    if value and (value == fence or string.sub(value, 1, #fence + 1) == fence .. ';') then
-      local m = #group.ids + 1
+    if value and not recorded[field] and string.sub(value, 1, #fence + 1) == fence .. '@' then
+      local m, options = #group.ids + 1, string.find(value, ';', 1, true)
       group.ids[m], group.arguments[m], group.data[m] = ARGV[from], ARGV[from + 2], ARGV[from + 3]
-      group.options[m] = value == fence and NONE or parse_options(string.sub(value, #fence + 1))
-      group.fields[m] = fields[i]
+      group.options[m] = options and parse_options(string.sub(value, options)) or NONE
+      group.fields[m] = field
+      recorded[field] = true
       codes[#codes + 1] = 1
     else
+      refused[t] = true
       codes[#codes + 1] = 0
     end
   end
@@ -49,6 +57,20 @@ local function store_pairs(key, ids, values)
   variadic('HSET', key, stored)
 end
 
+local function memory_is_full()
+  local facts = call('INFO', 'memory')
+  local limit = tonumber(string.match(facts, 'maxmemory:(%d+)'))
+  return limit > 0 and tonumber(string.match(facts, 'used_memory:(%d+)')) >= limit
+end
+
+-- Results are what a full server can do without; that the jobs completed is not.
+local function store_results(t, group)
+  local size = 0
+  for _, result in ipairs(group.data) do size = size + #result end
+  if size >= RESULTS_WORTH_A_LOOK and memory_is_full() then return end
+  store_pairs(P .. 'result:' .. t, group.ids, group.data)
+end
+
 local function complete(t, p, group)
   local plain, given = {}, {}
   for i, id in ipairs(group.ids) do
@@ -56,15 +78,16 @@ local function complete(t, p, group)
     local list = options.given and given or plain
     list[#list + 1], list[#list + 2] = now, id
     release_key(t, id, options)
-    recorded[group.fields[i]] = true
+    completed[group.fields[i]] = true
     ended[#ended + 1] = group.fields[i]
   end
   variadic('HDEL', P .. 'payload:' .. t, group.ids)
   variadic('ZADD', P .. 'completed:' .. t, plain)
   variadic('ZADD', P .. 'given:' .. t, given)
-  store_pairs(P .. 'result:' .. t, group.ids, group.data)
+  store_results(t, group)
   call('HINCRBY', P .. 'counters:' .. t, 'completed', #group.ids)
-  trim_completed(t, p, 2 * #group.ids)
+  if #plain > 0 then trim(t, p, 'completed', #plain) end
+  if #given > 0 then trim(t, p, 'given', #given) end
 end
 
 local function end_with_reason(t, p, kind, group)
@@ -76,14 +99,13 @@ local function end_with_reason(t, p, kind, group)
       ended[#ended + 1] = group.fields[i]
     end
   end
-  if kind == 'failed' then forget_older(t, 'failed', math.max(p.keep_failed, GIVEN_KEPT), 2 * #group.ids) end
-  if kind == 'cancelled' then forget_older(t, 'cancelled', math.max(p.keep_result, GIVEN_KEPT), 2 * #group.ids) end
+  if kind ~= 'parked' then trim(t, p, kind, 2 * #group.ids) end
 end
 
 local function requeue(t, p, kind, group)
   local queues = {h = {}, n = {}, l = {}}
   for i, id in ipairs(group.ids) do
-    local queue = queues[queue_of(p, group.options[i])]
+    local queue = queues[queue_of(t, p, group.options[i])]
     queue[#queue + 1], queue[#queue + 2] = due_time(group.arguments[i]), id
   end
   for name, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. name, queue) end
@@ -93,8 +115,7 @@ end
 
 -- A job that was asked to be cancelled while it ran does not run again.
 local function take_cancelled(group)
-  local rest, cancelled = {ids = {}, arguments = {}, data = {}, options = {}, fields = {}},
-                          {ids = {}, arguments = {}, data = {}, options = {}, fields = {}}
+  local rest, cancelled = new_group(), new_group()
   for i, field in ipairs(group.fields) do
     local cancel = call('HGET', cancels, field)
     local into = cancel and cancelled or rest
@@ -127,6 +148,7 @@ local function settle_group(t, kind, at, n)
 end
 
 local function observe(t, at, n)
+  if refused[t] then return end
   local minute = math.floor(now / 60000)
   local key = P .. 'minute:' .. t .. ':' .. minute
   for i = at, at + 2 * (n - 1), 2 do call('HINCRBY', key, ARGV[i], ARGV[i + 1]) end
@@ -136,7 +158,7 @@ end
 local function follow(t, at, n)
   local jobs = {}
   for i = at, at + 4 * (n - 1), 4 do
-    if recorded[ARGV[i]] then
+    if completed[ARGV[i]] then
       local m = #jobs
       jobs[m + 1], jobs[m + 2], jobs[m + 3] = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     end
@@ -162,7 +184,7 @@ while at <= #ARGV do
   end
 end
 announce_ends(ended)
-if call('ZSCORE', P .. 'workers', worker) then
+if next(recorded) and is_member(worker) then
   call('HSET', P .. 'calls', worker, number .. ':' .. whole(now) .. ':' .. cmsgpack.pack(codes))
 end
 return codes

@@ -13,23 +13,35 @@ else
 end
 local now = math.floor(now_us / 1000)
 
-local CHUNK = 2000        -- values per unpack, well under Lua's limit
+local CHUNK = 2000        -- values per unpack, well under Lua's limit; even, so that no pair is torn apart
 local GIVEN_KEPT = 600000 -- a job whose id the caller chose keeps its record this long after its end
 local LOST = 'lost: its payload is gone from the store'
 local POISON_CRASHES = 3
 local WEIGHT_OF_DEFAULT = 2
 local BOOST = {h = 60000, n = 0, l = -60000} -- effective time = due - boost
+local NOBODY = 'unclaimed' -- the lane of types that no worker has announced yet
 
 -- Whole numbers above 1e14 lose digits when Lua writes them itself.
 local function whole(number)
   return string.format('%.0f', number)
 end
 
--- call(command, key, values...) in chunks; a chunk is a whole number of pairs and of triples.
+-- call(command, key, values...) in chunks, for a command that writes.
 local function variadic(command, key, values)
   for first = 1, #values, CHUNK do
     call(command, key, unpack(values, first, math.min(first + CHUNK - 1, #values)))
   end
+end
+
+-- HMGET in chunks.
+local function read_fields(key, names)
+  if #names <= CHUNK then return call('HMGET', key, unpack(names)) end
+  local values = {}
+  for first = 1, #names, CHUNK do
+    local some = call('HMGET', key, unpack(names, first, math.min(first + CHUNK - 1, #names)))
+    for i = 1, #some do values[first + i - 1] = some[i] end
+  end
+  return values
 end
 
 -- The numbers of a type's policy in force: written by announce.lua, in the format that it packs.
@@ -40,7 +52,7 @@ local PAUSED, MIXED = 1, 2 -- bits of the first byte: paused; priorities other t
 local function unpack_limits(packed)
   if not packed then
     return {paused = false, mixed = true, weight = WEIGHT_OF_DEFAULT, cap = 0, version = 0,
-            keep_completed = 10000, keep_result = 3600000, keep_failed = 2592000000, expires = 0, lane = 'unclaimed'}
+            keep_completed = 10000, keep_result = 3600000, keep_failed = 2592000000, expires = 0, lane = NOBODY}
   end
   local flags, weight, cap, version, keep_completed, keep_result, keep_failed, expires = struct.unpack(LIMITS, packed)
   return {paused = flags % 2 == 1, mixed = flags >= MIXED, weight = weight, cap = cap, version = version,
@@ -69,9 +81,21 @@ local function payload_options(payload)
   return newline and parse_options(string.sub(payload, 14, newline - 1)) or NONE -- damaged bytes have none
 end
 
--- Which of a type's three queues a job of that weight stands in: h above, n at, l below the type's own.
-local function queue_of(p, options)
+-- Remember that the type uses other priorities than its own, so that claims look into all three queues.
+local function mark_mixed(t, p)
+  p.mixed = true
+  local packed = call('HGET', P .. 'limits', t)
+  if packed then
+    local flags = string.byte(packed)
+    if flags < MIXED then call('HSET', P .. 'limits', t, string.char(flags + MIXED) .. string.sub(packed, 2)) end
+  end
+end
+
+-- Which of a type's three queues a job is about to stand in: h above, n at, l below the type's own priority. That one
+-- may have changed since the job was enqueued.
+local function queue_of(t, p, options)
   if not options.weight or options.weight == p.weight then return 'n' end
+  if not p.mixed then mark_mixed(t, p) end
   return options.weight > p.weight and 'h' or 'l'
 end
 
@@ -86,7 +110,7 @@ end
 local wake_written = {}
 -- Wake one worker of the lane. One marker is enough: who finds more work than it can take writes the next.
 local function wake(lane)
-  if wake_written[lane] then return end
+  if lane == NOBODY or wake_written[lane] then return end
   wake_written[lane] = true
   call('ZADD', P .. 'wake:' .. lane, now, 'm')
 end
@@ -97,10 +121,11 @@ local function wake_at(lane, when)
   if watched <= now or when < watched then wake(lane) end
 end
 
-local virtual_time
-local function current_pass()
-  if not virtual_time then virtual_time = tonumber(call('HGET', P .. 'control', 'vtime') or 0) end
-  return virtual_time
+-- A type enters its lane's ready index at the lane's virtual time, but not before its own last pass: one that comes and
+-- goes, because it is often full or empty, would always be the first.
+local function enter(t, lane)
+  local passes = call('HMGET', P .. 'passes', t, 'lane:' .. lane)
+  call('ZADD', P .. 'ready:' .. lane, 'NX', math.max(tonumber(passes[1] or 0), tonumber(passes[2] or 0)), t)
 end
 
 local function earliest(t, p)
@@ -125,7 +150,7 @@ local function arm(t, p)
     call('ZREM', ready, t)
     call('ZREM', due, t)
   elseif first <= now then
-    call('ZADD', ready, 'NX', current_pass(), t)
+    enter(t, p.lane)
     call('ZREM', due, t)
     wake(p.lane)
   else
@@ -141,32 +166,31 @@ local function exists(t, id)
   return call('HEXISTS', P .. 'payload:' .. t, id) == 1 or call('ZSCORE', P .. 'given:' .. t, id)
 end
 
--- Remember that the type uses other priorities than its own, so that claims look into all three queues.
-local function mark_mixed(t, p)
-  p.mixed = true
-  local packed = call('HGET', P .. 'limits', t)
-  if packed then
-    local flags = string.byte(packed)
-    if flags < MIXED then call('HSET', P .. 'limits', t, string.char(flags + MIXED) .. string.sub(packed, 2)) end
-  end
+-- Which live job has this exclusion key? A holder whose payload is gone from the store holds nothing.
+local function holder_of(t, key)
+  local id = call('HGET', P .. 'keys:' .. t, key)
+  return id and call('HEXISTS', P .. 'payload:' .. t, id) == 1 and id or nil
 end
 
 -- Enqueue n jobs of one type, given flat as id, when, options .. '\n' .. envelope.
 -- Appends to answers, per job: 1 when it was made, else the id of the job that stands in its place.
 local function put(t, p, args, at, n, answers)
   local queues, payloads, stamp = {h = {}, n = {}, l = {}}, {}, whole(now)
-  local made, due_now, future = {}, false, nil
+  local made, keys, due_now, future = {}, {}, false, nil
   for i = at, at + 3 * (n - 1), 3 do
     local id, when, tail = args[i], args[i + 1], args[i + 2]
     local options = NONE
     if string.byte(tail) ~= 10 then options = parse_options(string.sub(tail, 1, string.find(tail, '\n', 1, true) - 1)) end
     local other = options.given and (made[id] or exists(t, id)) and id
-    if not other and options.key then other = call('HGET', P .. 'keys:' .. t, options.key) end
+    if not other and options.key then other = keys[options.key] or holder_of(t, options.key) end
     if other then
       answers[#answers + 1] = other
     else
-      if options.key then call('HSET', P .. 'keys:' .. t, options.key, id) end
-      local due, queue = due_time(when), queues[queue_of(p, options)]
+      if options.key then
+        keys[options.key] = id
+        call('HSET', P .. 'keys:' .. t, options.key, id)
+      end
+      local due, queue = due_time(when), queues[queue_of(t, p, options)]
       if due <= now then due_now = true elseif not future or due < future then future = due end
       queue[#queue + 1], queue[#queue + 2] = due, id
       payloads[#payloads + 1], payloads[#payloads + 2] = id, stamp .. tail
@@ -176,16 +200,11 @@ local function put(t, p, args, at, n, answers)
   end
   if #payloads == 0 then return end
   variadic('HSET', P .. 'payload:' .. t, payloads)
-  variadic('ZADD', P .. 'queue:' .. t .. ':n', queues.n)
-  if #queues.h + #queues.l > 0 then
-    if not p.mixed then mark_mixed(t, p) end
-    variadic('ZADD', P .. 'queue:' .. t .. ':h', queues.h)
-    variadic('ZADD', P .. 'queue:' .. t .. ':l', queues.l)
-  end
+  for level, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. level, queue) end
   if p.paused then return end
   if due_now then
     if p.cap > 0 then return arm(t, p) end
-    call('ZADD', P .. 'ready:' .. p.lane, 'NX', current_pass(), t)
+    enter(t, p.lane)
     wake(p.lane)
   end
   if future then
@@ -214,36 +233,31 @@ local function release_key(t, id, options)
   if options.key and call('HGET', P .. 'keys:' .. t, options.key) == id then call('HDEL', P .. 'keys:' .. t, options.key) end
 end
 
--- Drop what is kept of ended jobs beyond the policy, at most n each, oldest first.
+-- Drop all that is kept of ended jobs.
 local function forget(t, state, ids)
   if #ids == 0 then return end
   for _, key in ipairs({'payload:', 'record:', 'reason:', 'result:'}) do variadic('HDEL', P .. key .. t, ids) end
   variadic('ZREM', P .. state .. ':' .. t, ids)
 end
 
-local function forget_older(t, state, keep, n)
-  forget(t, state, call('ZRANGEBYSCORE', P .. state .. ':' .. t, '-inf', now - keep, 'LIMIT', 0, n))
-end
-
-local function trim_completed(t, p, n)
-  local over = call('ZCARD', P .. 'completed:' .. t) - p.keep_completed
-  if over > 0 then
-    over = math.min(over, n)
-    if call('EXISTS', P .. 'result:' .. t, P .. 'record:' .. t) == 0 then
-      call('ZREMRANGEBYRANK', P .. 'completed:' .. t, 0, over - 1)
-    else
-      forget(t, 'completed', call('ZRANGE', P .. 'completed:' .. t, 0, over - 1))
-    end
+-- Drop the oldest ended jobs beyond what the policy keeps, by age and by count, at most n each. Only plain completed
+-- jobs can go at once: the id of any other may have been chosen by its caller.
+local function trim(t, p, state, n)
+  local index, least = P .. state .. ':' .. t, state == 'completed' and 0 or GIVEN_KEPT
+  local keep = math.max(state == 'failed' and p.keep_failed or p.keep_result, least)
+  forget(t, state, call('ZRANGEBYSCORE', index, '-inf', now - keep, 'LIMIT', 0, n))
+  local over = state == 'failed' and 0 or math.min(call('ZCARD', index) - p.keep_completed, n)
+  if over <= 0 then return end
+  if state == 'completed' and call('EXISTS', P .. 'result:' .. t, P .. 'record:' .. t) == 0 then
+    call('ZREMRANGEBYRANK', index, 0, over - 1)
+  else
+    forget(t, state, call('ZRANGEBYSCORE', index, '-inf', now - least, 'LIMIT', 0, over))
   end
-  forget_older(t, 'completed', p.keep_result, n)
-  forget_older(t, 'given', math.max(p.keep_result, GIVEN_KEPT), n)
 end
 
 -- The same for all states in which a job ends.
 local function retain(t, p, n)
-  trim_completed(t, p, n)
-  forget_older(t, 'cancelled', math.max(p.keep_result, GIVEN_KEPT), n)
-  forget_older(t, 'failed', math.max(p.keep_failed, GIVEN_KEPT), n)
+  for _, state in ipairs({'completed', 'given', 'cancelled', 'failed'}) do trim(t, p, state, n) end
 end
 
 -- End jobs as failed, cancelled or parked: ids and reasons side by side; the payload stays for inspection and replay.
@@ -276,14 +290,15 @@ local function split_field(field)
   return string.sub(field, 1, tab - 1), string.sub(field, tab + 1)
 end
 
--- held:<worker> values are the fence, then the job's options.
+-- held:<worker> values are fence, @, due time, options.
 local function split_held(value)
-  local fence = string.match(value, '^%d+')
-  return fence, parse_options(string.sub(value, #fence + 1))
+  local fence, due = string.match(value, '^(%d+)@?([^;]*)')
+  local options = string.find(value, ';', 1, true)
+  return fence, tonumber(due), options and parse_options(string.sub(value, options)) or NONE
 end
 
--- Take up to n jobs from a worker that is gone (counter crashed) or goes (interrupted), back to the front of their
--- queues; a job with a pending cancel ends as cancelled, one at its third crash as failed. Returns how many.
+-- Take up to n jobs from a worker that is gone (counter crashed) or goes (interrupted), back to where they stood in
+-- their queues; a job with a pending cancel ends as cancelled, one at its third crash as failed. Returns how many.
 local function take_back(worker, counter, n)
   local held, cancels = P .. 'held:' .. worker, P .. 'cancels:' .. worker
   local fields = call('HGETALL', held)
@@ -291,7 +306,7 @@ local function take_back(worker, counter, n)
   for i = 1, 2 * taken, 2 do
     local field = fields[i]
     local t, id = split_field(field)
-    local _, options = split_held(fields[i + 1])
+    local _, due, options = split_held(fields[i + 1])
     local p = policies[t] or limits(t)
     policies[t] = p
     call('ZREM', P .. 'active:' .. t, id)
@@ -310,9 +325,7 @@ local function take_back(worker, counter, n)
       release_key(t, id, options)
       ended[#ended + 1] = field
     else
-      local payload = call('HGET', P .. 'payload:' .. t, id)
-      local due = payload and tonumber(string.sub(payload, 1, 13)) or now
-      call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(p, options), due, id)
+      call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(t, p, options), due or now, id)
     end
     call('HDEL', held, field)
   end
@@ -321,21 +334,44 @@ local function take_back(worker, counter, n)
   return taken
 end
 
+-- Is it in the fleet? One that was given up but still holds jobs to take back has 0 for the end of its lease.
+local function is_member(worker)
+  return (tonumber(call('ZSCORE', P .. 'workers', worker)) or 0) > 0
+end
+
+-- Has anybody kept house since then? A time still to come was written by another clock.
+local function swept_since(time)
+  local swept = tonumber(call('HGET', P .. 'control', 'swept')) or 0
+  return swept > time and swept <= now
+end
+
+-- Somebody else shall watch what this worker watched.
+local function give_up_watches(worker)
+  local control = call('HGETALL', P .. 'control')
+  for i = 1, #control, 2 do
+    local lane = string.match(control[i], '^watch:(.*)$')
+    if lane and string.match(control[i + 1], ' (.*)$') == worker then
+      call('HDEL', P .. 'control', control[i])
+      wake(lane)
+    end
+  end
+end
+
 local function remove_worker(worker)
+  give_up_watches(worker)
   call('ZREM', P .. 'workers', worker)
-  call('HDEL', P .. 'worker-info', worker)
-  call('HDEL', P .. 'claims', worker)
-  call('HDEL', P .. 'calls', worker)
-  call('HDEL', P .. 'suspicions', worker)
+  for _, key in ipairs({'worker-info', 'claims', 'calls', 'suspicions'}) do call('HDEL', P .. key, worker) end
   call('DEL', P .. 'cancels:' .. worker, P .. 'held:' .. worker)
 end
 
--- A call that is sent again answers as before: calls holds each caller's last number, its time and its answer.
+-- A call that is sent again answers as before: calls holds each caller's last number, its time and its answer. The echo
+-- of an older call, late from a connection that was given up, does nothing and answers nothing.
 local function earlier_answer(caller, number)
   local last = call('HGET', P .. 'calls', caller)
   if not last then return nil, nil end
   local last_number, stamp, answer = string.match(last, '^(%d+):(%d+):(.*)$')
-  return last_number == number and answer or nil, tonumber(stamp)
+  if tonumber(number) < tonumber(last_number) then answer = cmsgpack.pack({}) end
+  return tonumber(number) <= tonumber(last_number) and answer or nil, tonumber(stamp)
 end
 
 -- Every announced type, and those (at most 512) that have work though nobody announced them, with their limits.

@@ -1,0 +1,140 @@
+"""What must hold in a namespace at any moment, whatever was done to it: read from the outside, judged in Python."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from tests.conformance.world import World
+
+Content = Mapping[str, Mapping[str, Any]]
+
+KNOWN = re.compile(
+    r"control|types|limits|digests|runs-in|superseded|paused|passes|workers|worker-info|claims|calls|clients|suspicions"
+    r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
+    r"|(active|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
+)
+LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")
+ENDED = ("completed:{}", "given:{}", "failed:{}", "cancelled:{}")
+LIMITS = struct.Struct("<BBiIIddd")
+
+
+@attrs.frozen
+class Limits:
+    paused: bool = False
+    mixed: bool = True
+    cap: int = 0
+    lane: str = "unclaimed"
+
+
+def limits_of(content: Content, type: str) -> Limits:
+    packed = content.get("limits", {}).get(type)
+    if packed is None:
+        return Limits()
+    raw = packed.encode(errors="surrogateescape")
+    flags, _weight, cap, *_ = LIMITS.unpack(raw[: LIMITS.size])
+    return Limits(bool(flags & 1), bool(flags & 2), cap, raw[LIMITS.size :].decode())
+
+
+def types_of(content: Content) -> set[str]:
+    indexes = [name.format(r"([^:]+)") for name in (*LIVE, *ENDED, "payload:{}", "keys:{}")]
+    found = [re.fullmatch("|".join(indexes), key) for key in content]
+    return {next(filter(None, match.groups())) for match in found if match} | set(content.get("limits", ()))
+
+
+async def broken(world: World) -> list[str]:
+    """List what does not hold; empty when all is well."""
+    content = await world.dump()
+    problems = [f"unknown key {key}" for key in content if not KNOWN.fullmatch(key)]
+    limited = [key for key in content if await world.store.redis.ttl(world.store.keys.prefix + key) != -1]
+    problems += (f"{key} has a time limit" for key in limited)
+    for name in sorted(types_of(content)):
+        problems += (f"{name}: {problem}" for problem in _type_problems(content, name, world.now, world.lowered))
+    problems += _fleet_problems(content)
+    return problems
+
+
+def _type_problems(content: Content, type: str, now: int, lowered: Collection[str]) -> Iterator[str]:
+    def index(name: str) -> Mapping[str, Any]:
+        return content.get(name.format(type), {})
+
+    limits = limits_of(content, type)
+    yield from _conservation(index)
+    yield from _keys(index)
+    running = len(index("active:{}"))
+    if limits.cap and running > limits.cap and type not in lowered:
+        yield f"{running} run, {limits.cap} may"
+    if not limits.mixed and (index("queue:{}:h") or index("queue:{}:l")):
+        yield "claims do not look into all of its queues"
+    yield from _scheduling(content, type, limits, now)
+
+
+Index = Callable[[str], Mapping[str, Any]]
+
+
+def _conservation(index: Index) -> Iterator[str]:
+    """Every job is in one state, has what belongs to that state, and nothing is kept of others."""
+    places = Counter(unique for name in (*LIVE, *ENDED) for unique in index(name))
+    yield from (f"{unique} stands in {count} places" for unique, count in places.items() if count > 1)
+    payloads = index("payload:{}")
+    completed = {unique for name in ENDED[:2] for unique in index(name)}
+    lost = {unique for unique, reason in index("reason:{}").items() if reason.startswith("lost")}
+    yield from (f"{unique} has no payload" for unique in places.keys() - payloads.keys() - completed - lost)
+    yield from (f"{unique} has completed and still has a payload" for unique in payloads.keys() & completed)
+    for part in ("payload", "record", "reason", "result"):
+        yield from (f"{unique} has a {part} and no state" for unique in index(part + ":{}").keys() - places.keys())
+
+
+def _keys(index: Index) -> Iterator[str]:
+    """An exclusion key is held by its live job, by nobody else, and not longer."""
+    live = {unique for name in LIVE for unique in index(name)}
+    payloads, keys = index("payload:{}"), index("keys:{}")
+    for key, unique in keys.items():
+        if unique in payloads and unique not in live:
+            yield f"{unique} has ended and holds the key {key!r}"
+    for unique in live & payloads.keys():
+        _, marked, key = payloads[unique][13:].partition("\n")[0].partition(";k")
+        if marked and keys.get(key) != unique:
+            yield f"{unique} lives and does not hold its key {key!r}"
+
+
+def _scheduling(content: Content, type: str, limits: Limits, now: int) -> Iterator[str]:
+    """Judge that a type with a due job and a free slot is ready, or is looked at no later than its next due time."""
+    for key in content:
+        kind, _, lane = key.partition(":")
+        if kind in ("ready", "due") and lane != limits.lane and type in content[key]:
+            yield f"stands in {key}, its lane is {limits.lane}"
+    scores = [score for level in "hnl" for score in content.get(f"queue:{type}:{level}", {}).values()]
+    full = limits.cap and len(content.get(f"active:{type}", {})) >= limits.cap
+    if not scores or limits.paused or full:
+        return
+    due = content.get(f"due:{limits.lane}", {}).get(type)
+    if type not in content.get(f"ready:{limits.lane}", {}) and (due is None or due > max(min(scores), now)):
+        yield f"is in neither ready nor due in time: first at {min(scores) - now:+.0f} ms, due {due}"
+
+
+def _fleet_problems(content: Content) -> Iterator[str]:
+    """What is kept of a worker goes with it, and each running job is held by one."""
+    workers = content.get("workers", {}).keys()
+    held: Counter[str] = Counter()
+    for key in content:
+        kind, _, worker = key.partition(":")
+        if kind in ("held", "cancels") and worker not in workers:
+            yield f"{key} belongs to nobody"
+        if kind == "held":
+            held.update(content[key].keys())
+    for name in ("worker-info", "claims", "suspicions"):
+        yield from (f"{name} keeps {worker}" for worker in content.get(name, {}).keys() - workers)
+    callers = workers | content.get("clients", {}).keys()
+    yield from (f"calls keeps {caller}" for caller in content.get("calls", {}).keys() - callers)
+    yield from (f"{job!r} is held {count} times" for job, count in held.items() if count > 1)
+    active = {
+        f"{key.partition(':')[2]}\t{unique}" for key in content if key.startswith("active:") for unique in content[key]
+    }
+    yield from (f"{job!r} is active and held by nobody" for job in active - held.keys())
+    yield from (f"{job!r} is held and not active" for job in held.keys() - active)

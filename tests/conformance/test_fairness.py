@@ -1,0 +1,153 @@
+"""Whose turn it is: types share by priority, none waits for ever, and within a type the older job starts first."""
+
+import pytest
+
+from jobframe.core.outcome import Failed, Retried
+from tests.conformance.world import SECOND, names
+
+
+async def test_types_of_equal_priority_share_alike(world):
+    await world.join("w1", "a", "b", "c")
+    await world.send(*(world.job(name) for name in "abc" for _ in range(60)))
+    started = [job.type for _ in range(90) for job in (await world.claim(room=1, quantum=1)).jobs]
+
+    assert [30, 30, 30] == [started.count(name) for name in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("room", "quantum", "claims"), [(1, 1, 70), (7, 1, 10), (70, 1, 1), (70, 16, 6), (1, 16, 560), (3, 8, 280)]
+)
+async def test_types_share_four_to_two_to_one_by_their_priority(world, room, quantum, claims):
+    for worker, priority in (("w1", "low"), ("w2", "high"), ("w3", "normal")):
+        await world.join(worker, priority, priority=priority)
+        await world.leave(worker)
+    await world.join("w4", "high", "low", "normal", apply=False)
+    for name in ("high", "low", "normal"):
+        for _ in range(8):
+            await world.send(*(world.job(name) for _ in range(60)))
+    started = [job.type for _ in range(claims) for job in (await world.claim("w4", room, quantum=quantum)).jobs]
+
+    shares = [started.count(name) * 7 / len(started) for name in ("high", "normal", "low")]
+    assert shares == pytest.approx([4, 2, 1], rel=0.15)
+
+
+async def test_a_type_that_is_often_full_does_not_keep_the_others_from_starting(world):
+    """Its pass goes on when it is out of the index, or it would come back as the first each time."""
+    await world.join("w1", "a", concurrency=8)
+    await world.leave("w1")
+    await world.join("w2", "a", "b", apply=False)
+    await world.send(*(world.job(name) for name in "ab" for _ in range(100)))
+    started = []
+    for _ in range(12):
+        jobs = (await world.claim("w2", 8)).jobs
+        started += [job.type for job in jobs]
+        await world.complete("w2", jobs)
+
+    assert started.count("b") == pytest.approx(48, abs=16)
+
+
+async def test_a_lane_that_had_no_turn_for_long_is_fair_to_who_comes_to_it(world):
+    """Virtual time goes on by lane: a type that was long alone in one does not owe its turns to those that come."""
+    await world.join("w1", "busy", "first", "second")
+    await world.join("w2", "first", "second")
+    await world.join("w1", "busy", "first", "second", joining=False, apply=False)
+    await world.send(*(world.job("first") for _ in range(200)))
+    await world.claim(room=1, lanes={world.lanes["first"]: 1})
+    for _ in range(20):
+        await world.send(*(world.job("busy") for _ in range(250)))
+        await world.claim(room=250, lanes={world.lanes["busy"]: 250})
+
+    await world.send(*(world.job("second") for _ in range(100)))
+
+    lanes = {world.lanes["first"]: 1}
+    started = [job.type for _ in range(40) for job in (await world.claim(room=1, quantum=1, lanes=lanes)).jobs]
+    assert started.count("second") == pytest.approx(20, abs=2)
+
+
+async def test_a_type_whose_jobs_come_one_by_one_does_not_wait_for_a_busy_one(world):
+    await world.join("w1", "busy", "rare")
+    await world.send(*(world.job("busy") for _ in range(200)))
+    await world.claim(room=50)
+    for turn in range(5):
+        await world.enqueue("rare", f"n{turn}")
+        assert f"rare:n{turn}" in names(await world.claim(room=17, quantum=16))
+
+
+async def test_a_type_with_a_large_backlog_costs_a_small_one_neither_time_nor_turns(world):
+    await world.join("w1", "big", "small")
+    for _ in range(40):
+        await world.send(*(world.job("big") for _ in range(250)))
+    for turn in range(3):
+        await world.enqueue("small", f"n{turn}")
+        before = await commands_run(world)
+        answer = await world.claim(room=20)
+        assert f"small:n{turn}" in names(answer)
+        assert await commands_run(world) - before < 50
+
+
+async def commands_run(world):
+    stats = await world.store.redis.info("commandstats")
+    return sum(stat["calls"] for stat in stats.values())
+
+
+async def test_a_job_of_higher_priority_starts_before_those_up_to_a_minute_older(world):
+    await world.join("w1", "a")
+    for unique, seconds, priority in (
+        ("n65", 65, None), ("n58", 58, None), ("h0", 0, "high"), ("h3", 3, "high"), ("l117", 117, "low"),
+        ("l124", 124, "low"), ("n0", 0, "normal"),
+    ):  # fmt: skip
+        await world.enqueue("a", unique, when=f"@{world.now - seconds * SECOND}", priority=priority)
+
+    order = ["n65", "l124", "h3", "h0", "n58", "l117", "n0"]
+    assert order == [job.unique for _ in order for job in (await world.claim(room=1)).jobs]
+
+
+async def test_priorities_hold_within_one_claim(world):
+    await world.join("w1", "a")
+    for priority in ("low", "normal", "high"):
+        await world.send(*(world.job("a", f"{priority[0]}{i}", priority=priority) for i in range(3)))
+
+    assert ["hhhnn", "nlll"] == ["".join(job.unique[0] for job in (await world.claim(room=5)).jobs) for _ in range(2)]
+
+
+async def test_a_job_whose_own_priority_is_that_of_its_type_is_like_the_others(world):
+    await world.join("w1", "a", priority="high")
+    await world.enqueue("a", "x", priority="high")
+    await world.enqueue("a", "y", priority="normal")
+
+    assert {"x"} == (await world.dump())["queue:a:n"].keys()
+    assert ["a:x", "a:y"] == names(await world.claim())
+
+
+async def give_back_by_leaving(world, job):
+    await world.leave("w1")
+
+
+async def give_back_by_dying(world, job):
+    await world.bury("w1")
+
+
+async def give_back_by_retry(world, job):
+    await world.end("w1", job, Retried(0))
+
+
+async def give_back_by_the_operator(world, job):
+    await world.end("w1", job, Failed("why"))
+    await world.retry("a:x")
+
+
+@pytest.mark.parametrize("priority", ["high", "low"])
+@pytest.mark.parametrize(
+    "give_back", [give_back_by_leaving, give_back_by_dying, give_back_by_retry, give_back_by_the_operator]
+)
+async def test_a_job_given_back_after_its_types_priority_changed_is_found(world, give_back, priority):
+    """It then stands in a queue that claims had no need to look into before."""
+    await world.join("w1", "a")
+    await world.join("w2", "a")
+    await world.enqueue("a", "x", priority="normal")
+    (job,) = (await world.claim("w1")).jobs
+    await world.join("w2", "a", priority=priority)
+
+    await give_back(world, job)
+
+    assert ["a:x"] == names(await world.claim("w2"))
