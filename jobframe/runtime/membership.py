@@ -131,6 +131,10 @@ class Membership:
         await asyncio.to_thread(self._lease.stop)
         await self._listener.aclose()
 
+    def ask(self) -> None:
+        """Renew the lease at once."""
+        self._lease.ask()
+
     def silent_s(self) -> float:
         """Seconds since the last renewal was sent that the store answered."""
         return clock.monotonic() - self._lease.renewed_at

@@ -250,6 +250,9 @@ class Runtime:
     def _take(self, claim: Claim) -> None:
         if self._stopping:
             return  # came too late: leaving gives it back
+        if self._fence.up:  # the store is back: the lease first
+            self._fence.heard()
+            self.membership.ask()
         for claimed in claim.jobs:
             self.execution.start(claimed, self.membership.runnables[claimed.type])
 

@@ -17,7 +17,13 @@ _AGAIN_S = 0.5
 
 
 class SelfFence:
-    """Watches the silence of the store; needs the loop, as does the handlers' cancellation."""
+    """
+    Watches the silence of the store; needs the loop, as does the handlers' cancellation.
+
+    Attributes:
+        up: Whether it has been silent for too long.
+
+    """
 
     def __init__(self, lease_ms: int, silent_s: Callable[[], float], stop: Callable[[], None]) -> None:
         """
@@ -29,6 +35,7 @@ class SelfFence:
             stop: Stops the exclusive handlers; called again and again while the store is silent.
 
         """
+        self.up = False
         self._limit_s = lease_ms / 1000 * (1 - _MARGIN)
         self._silent_s = silent_s
         self._stop = stop
@@ -37,12 +44,20 @@ class SelfFence:
     def watch(self) -> None:
         """Look now, and again when it may be time."""
         left_s = self._limit_s - self._silent_s()
-        if left_s <= 0:
+        self.up = left_s <= 0
+        if self.up:
             self._stop()
-            left_s = _AGAIN_S
-        self._timer = asyncio.get_running_loop().call_later(left_s, self.watch)
+        self._watch_in(_AGAIN_S if self.up else left_s)
+
+    def heard(self) -> None:
+        """Give a renewal a moment: the store has just answered something else."""
+        self._watch_in(_AGAIN_S)
 
     def close(self) -> None:
         """Watch no more."""
         if self._timer is not None:
             self._timer.cancel()
+
+    def _watch_in(self, seconds: float) -> None:
+        self.close()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.watch)

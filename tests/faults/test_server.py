@@ -82,6 +82,33 @@ async def test_the_worker_goes_on_after_kill_9_of_the_server_and_no_acknowledged
     assert set(producer.acknowledged) - set(lost) <= started
 
 
+async def test_exclusive_handlers_are_given_up_before_the_lease_is_lost_and_others_go_on(durable_fleet, own_server):
+    fleet = durable_fleet
+    fleet.configure(
+        '[jobs."work.loop"]\nconcurrency = 1\n[jobs."work.process"]\nconcurrency = 1', lease="3s", durability="aof"
+    )
+    await fleet.jobs.store.redis.config_set("appendfsync", "always")
+    await fleet.start()
+    exclusive = {
+        name: (await fleet.enqueue(1, name, do="hold", text="back"))[0] for name in ("work.loop", "work.process")
+    }
+    (free,) = await fleet.enqueue(1, "work.other", do="hold", text="back")
+    await until(lambda: len(fleet.ledger.starts()) == 3, "all run")
+    own_server.kill()
+    killed = time.monotonic_ns()
+    await until(lambda: fleet.ledger.lines("end", exclusive["work.loop"]), "it is given up")
+    child_ended = [line.ns for line in fleet.ledger.lines("tick", exclusive["work.process"])][-1]
+    (loop_ended,) = [line.ns for line in fleet.ledger.lines("end")]
+    own_server.start()
+    await until(lambda: len(fleet.ledger.lines("start")) == 5, "both run again")
+    fleet.ledger.open_gate("back")
+    counts = await fleet.ended()
+
+    assert all((ended - killed) / 1e9 < 3 for ended in (loop_ended, child_ended))
+    assert {exclusive["work.loop"]: 2, exclusive["work.process"]: 2, free: 1} == fleet.ledger.starts()
+    assert (3, 2, 0, 0) == tuple(counts[key] for key in ("completed", "interrupted", "crashed", "retried"))
+
+
 async def state(fleet, job):
     """Return the state of a job, None when the store does not know it."""
     try:

@@ -153,6 +153,9 @@ def act_blocking(ctx, work):
         return work.text
     if work.do == "follow":
         return _unless_failing(work, ctx.enqueue("work.other", {"text": work.text}))
+    if work.do == "fan":
+        handle = ctx.jobs.enqueue("work.other", {"text": work.text}, id="fanned")
+        return [handle.id, str(handle.status())]
     return act_now(ctx, work)
 
 
@@ -206,6 +209,12 @@ def _flaky(ctx, work):
     return ctx.attempt
 
 
+def _arq_retry(work):
+    from arq import Retry
+
+    return Retry(defer=work.n / 1000)
+
+
 def _log(ctx, work):
     ctx.log.info("at work", step=work.n)
     return ctx.job_id
@@ -221,6 +230,7 @@ ENDS = {
     "cancelled": lambda _: asyncio.CancelledError(),
     "snooze": lambda work: jobframe.Snooze(f"{work.n}ms"),
     "retry": lambda work: jobframe.Retry(f"{work.n}ms", work.text),
+    "arq_retry": _arq_retry,
     "cancel": lambda work: jobframe.Cancel(work.text),
     "fail": lambda work: jobframe.Fail(work.text),
 }

@@ -71,6 +71,16 @@ async def test_retry_asks_for_another_attempt_and_uses_one(fleet, type_name):
 
 
 @pytest.mark.parametrize("type_name", EVERYWHERE)
+async def test_the_retry_of_arq_is_understood(fleet, type_name):
+    fleet.configure(f'[jobs."{type_name}"]\nmax_retries = 1\nbackoff = {{ strategy = "fixed", base = "1h" }}')
+    async with fleet.here():
+        info = await ended(fleet, await fleet.jobs.enqueue(type_name, {"do": "arq_retry", "n": 1}))
+
+    assert (State.FAILED, 2) == (info.state, info.attempts)
+    assert info.reason.endswith("the last with Retry")
+
+
+@pytest.mark.parametrize("type_name", EVERYWHERE)
 async def test_snooze_uses_no_attempt_until_there_were_too_many(fleet, type_name):
     fleet.configure(f'[jobs."{type_name}"]\nmax_snoozes = 2')
     async with fleet.here():

@@ -128,7 +128,7 @@ async def test_follow_ups_of_a_failed_attempt_are_dropped(fleet, type_name):
     assert {parent.id: 1} == fleet.ledger.starts()
 
 
-@pytest.mark.parametrize("type_name", ["work.loop", "work.process_async"])
+@pytest.mark.parametrize("type_name", EVERYWHERE)
 async def test_the_clients_verbs_in_a_handler_send_at_once(fleet, type_name):
     async with fleet.here():
         parent = await fleet.jobs.enqueue(type_name, {"do": "fan", "text": "fanned"})

@@ -119,6 +119,21 @@ async def test_a_handler_that_swallows_its_cancellation_keeps_its_slot_and_chang
     assert 1 == fleet.ledger.most_at_once("work.loop")
 
 
+@pytest.mark.parametrize(("do", "type_name"), [("hold", "work.thread"), ("swallow", "work.loop")])
+async def test_a_timeout_stands_though_the_worker_stops_before_the_handler_does(fleet, do, type_name):
+    fleet.configure(f'[jobs."{type_name}"]\nmax_retries = 0')
+    async with fleet.here() as runtime:
+        handle = await fleet.jobs.enqueue(type_name, {"do": do, "text": "later"}, timeout="100ms")
+        await started(fleet, handle)
+        (attempt,) = runtime.execution.running.values()
+        await until(lambda: attempt.ended, "the timeout is over")
+    info = await handle.info()
+    fleet.ledger.open_gate("later")
+    await until(lambda: fleet.ledger.lines("end"), "the handler ends")
+
+    assert (State.FAILED, 1, 0) == (info.state, info.attempts, info.interrupts)
+
+
 async def test_a_child_killed_while_it_is_idle_costs_nothing(fleet):
     async with fleet.here() as runtime:
         await (await fleet.jobs.enqueue("work.process")).result(timeout=30)
