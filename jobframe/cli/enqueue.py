@@ -82,15 +82,17 @@ def enqueue(
 
 
 def _payload(invocation: Invocation, type: str, payload: str | None, fields: tuple[str, ...]) -> dict[str, Any] | None:
-    """Join ``--payload`` and the ``key=value`` words; the words win."""
+    """
+    Join ``--payload`` and the ``key=value`` words; the words win.
+
+    The plugins are loaded in any case: a type that is known in this process is checked before anything is sent.
+    """
+    job_type = load_plugins(invocation).catalog.types.get(type)
     joined = _object(payload) if payload is not None else {}
-    if fields:
-        job_type = load_plugins(invocation).catalog.types.get(type)
-        try:
-            joined |= read_pairs(fields, job_type)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
-    return joined or None
+    try:
+        return joined | read_pairs(fields, job_type) or None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _object(payload: str) -> dict[str, Any]:

@@ -98,11 +98,17 @@ def test_a_burst_runs_what_is_there_and_ends(jobframe, hands, cli_json):
 
 def test_with_types_only_those_run(jobframe, cli_json):
     first = jobframe("enqueue", "notes.write", "text=hello").stdout.strip()
-    second = jobframe("enqueue", "notes.erase", "--payload", "{}").stdout.strip()
-    assert "" == second, "an unannounced type needs its class: enqueue by name alone imports no plugin"
+    second = jobframe("enqueue", "notes.erase").stdout.strip()
     ended = jobframe("worker", "--burst", "--type", "notes.erase")
     assert 0 == ended.returncode, ended.stderr
-    assert "waiting" == cli_json("show", first)["state"]
+    assert ["waiting", "completed"] == [cli_json("show", job_id)["state"] for job_id in (first, second)]
+
+
+@pytest.mark.parametrize("words", [[], ["--payload", "{}"], ["--payload", '{"text": 5}'], ["txet=hello"]])
+def test_enqueue_checks_the_payload_of_an_installed_type_before_it_is_sent(jobframe, words):
+    refused = jobframe("enqueue", "notes.write", *words)
+    assert (1, "") == (refused.returncode, refused.stdout)
+    assert "text" in refused.stderr
 
 
 @pytest.mark.parametrize(
