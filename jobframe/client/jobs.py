@@ -109,7 +109,7 @@ class Jobs:
             try:
                 answers = await self._coalescer.send(members, batch)
             except JobframeError as error:
-                error.accepted = handles  # type: ignore[attr-defined] # only a refusal half way has it
+                error.accepted = handles
                 raise
             handles += [self._handle(job, answer) for job, answer in zip(batch, answers, strict=True)]
         return handles

@@ -23,6 +23,12 @@ __all__ = ["POISON_CRASHES", "class_names", "decide", "decide_crash"]
 POISON_CRASHES = 3
 """A job whose process died that often is a dead letter; sweep.lua counts the deaths of whole workers alike."""
 
+_OTHER_NAMES: dict[type, tuple[str, ...]] = {
+    TimeoutError: ("asyncio.TimeoutError", "concurrent.futures.TimeoutError", "socket.timeout"),
+    OSError: ("IOError", "EnvironmentError"),
+}
+"""By which Python still lets people import them."""
+
 
 def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, roll: float) -> Outcome:  # noqa: PLR0911
     """
@@ -79,8 +85,10 @@ def class_names(error: BaseException) -> set[str]:
     if remote is not None:
         return remote
     names: set[str] = set()
-    for cls in type(error).__mro__[:-2]:  # without BaseException and object, which nobody means
-        names.update((cls.__name__, f"{cls.__module__}.{cls.__qualname__}"))
+    for cls in type(error).__mro__:
+        if cls in (BaseException, object):  # which nobody means
+            continue
+        names.update((cls.__name__, f"{cls.__module__}.{cls.__qualname__}", *_OTHER_NAMES.get(cls, ())))
         package = cls.__module__.partition(".")[0]
         names.add(f"{package}.{cls.__name__}")  # aiohttp.ClientError is defined in aiohttp.client_exceptions
     return names

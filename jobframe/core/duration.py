@@ -10,7 +10,7 @@ from jobframe.core.shown import shown
 __all__ = ["format_ms", "parse_ms", "to_delay_ms"]
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_FORM = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)")
+_FORM = re.compile(r"(\d{1,13}(?:\.\d{1,6})?)(ms|s|m|h|d)")
 _LONGEST_MS = 100 * 365 * 86_400_000
 
 

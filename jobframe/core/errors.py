@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
+from collections.abc import Sequence
+from typing import Any
+
 import attrs
 
 __all__ = [
@@ -23,7 +27,19 @@ __all__ = [
 
 
 class JobframeError(Exception):
-    """Base of every error that jobframe raises on purpose."""
+    """
+    Base of every error that jobframe raises on purpose.
+
+    Attributes:
+        accepted: Handles of the jobs that `Jobs.enqueue_many` had enqueued before this ended it.
+
+    """
+
+    accepted: Sequence[Any] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as text and data: the arguments of the constructor are not kept."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined] # not in the stub
 
 
 @attrs.frozen

@@ -40,8 +40,8 @@ def as_signal(error: BaseException) -> Signal | None:
     if isinstance(error, Signal):
         return error
     if (type(error).__module__, type(error).__name__) == ("arq.worker", "Retry"):
-        after_ms: int | None = getattr(error, "defer_score", None)
-        return Retry(None if after_ms is None else f"{after_ms}ms")
+        after_ms: int | None = getattr(error, "defer_score", None)  # may be negative
+        return Retry(None if after_ms is None else dt.timedelta(milliseconds=max(0, after_ms)))
     return None
 
 
