@@ -1,4 +1,4 @@
-"""Asks for as much work as there is room for, one claim in flight, sent until it is answered."""
+"""Asks for as much work as there is room for: one claim in flight, sent until answered, alone or with a settle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from jobframe.core.errors import JobframeError
 from jobframe.runtime.patience import Patience
 from jobframe.runtime.running import Runnable
-from jobframe.store.claim import Claim, claim
+from jobframe.store.claim import Claim, ClaimCall, read_claim
 from jobframe.store.store import Store
 
 __all__ = ["Claimer", "Room"]
@@ -18,7 +18,11 @@ _LONGEST_WATCH_S = 3600.0
 
 
 class Room:
-    """How much this worker can start now: in all, and in each lane by the pool that its jobs run in."""
+    """
+    How much this worker can start now, in each lane by the pool that its jobs run in.
+
+    One claim asks for half of what may be held at most: while one half is with the server, the other can run.
+    """
 
     def __init__(self, max_jobs: int, taken: Callable[[], int], free_in: Callable[[str, int], int]) -> None:
         """
@@ -31,16 +35,13 @@ class Room:
 
         """
         self._max_jobs = max_jobs
+        self._share = (max_jobs + 1) // 2
         self._taken = taken
         self._free_in = free_in
 
-    def total(self) -> int:
-        """Return how many more jobs may be held at all."""
-        return self._max_jobs - self._taken()
-
-    def lanes(self, runnables: Mapping[str, Runnable]) -> dict[str, int]:
-        """Return the room in each lane that has any."""
-        total = self.total()
+    def lanes(self, runnables: Mapping[str, Runnable], freed: int = 0) -> dict[str, int]:
+        """Return the room in each lane that has any, once *freed* more jobs are settled."""
+        total = min(self._max_jobs - self._taken() + freed, self._share)
         lanes = {each.lane: self._free_in(each.policy.run_in, total) for each in runnables.values()}
         return {lane: room for lane, room in lanes.items() if room > 0}
 
@@ -85,6 +86,9 @@ class Claimer:
         self._more = False
         self._lanes_asked: set[str] = set()
         self._settled_since = 0
+        self._call: ClaimCall | None = None  # sent and not answered
+        self._asking = False
+        self._missed = False
         self._look = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -116,48 +120,84 @@ class Claimer:
         else:
             self._want_wake()
 
+    def ride(self, freed: int) -> ClaimCall | None:
+        """Return a claim that can go along with the settling of *freed* jobs; None when none is worth it now."""
+        if self._asking or self._stopping or not self._more:
+            return None
+        return self._next_call(freed)
+
+    def answered(self, call: ClaimCall, answer: Claim | None) -> None:
+        """Take the answer to *call*; None is that this worker was given up for dead."""
+        self._asking, self._call = False, None
+        if answer is None or call.worker != self._worker:
+            self._look_if_missed()
+            return  # the lease keeper learns of it too, and joins anew
+        self._more = answer.more
+        if answer.watch_ms:
+            self._watch(answer.watch_ms)
+        if answer.jobs:
+            self._take(answer)
+        if answer.more and answer.jobs and self._room.lanes(self._runnables()):
+            self._look.set()
+        elif not answer.more:
+            self._want_wake()
+        self._look_if_missed()
+        if not (answer.jobs and answer.more) and not self._look.is_set():
+            self.idle.set()
+
+    def unanswered(self) -> None:
+        """Send the claim that rode along again: whether it arrived is not known."""
+        self._asking = False
+        self._look.set()
+
     async def run(self) -> None:
-        """Claim whenever it is worth it, until cancelled."""
+        """Claim whenever it is worth it, until stopped."""
         while not self._stopping:
             await self._look.wait()
             self._look.clear()
             if self._stopping:
                 return
-            worker, lanes = self._worker, self._room.lanes(self._runnables())
-            if not lanes:
+            if self._asking:
+                self._missed = True  # what made somebody ask may be newer than the claim in flight
+                continue
+            call = self._next_call(0)
+            if call is None:
                 self._more = True  # somebody asked to look: do so when there is room
                 continue
-            self._lanes_asked = set(lanes)
-            answer = await self._claim(worker, lanes)
-            if answer is None or worker != self._worker:
-                continue  # the lease keeper learns of it too, and joins anew
-            self._more = answer.more
-            if answer.watch_ms:
-                self._watch(answer.watch_ms)
-            if answer.jobs:
-                self._take(answer)
-            if answer.more and answer.jobs and self._room.lanes(self._runnables()):
-                self._look.set()
-            elif not answer.more:
-                self._want_wake()
-            if not (answer.jobs and answer.more) and not self._look.is_set():
-                self.idle.set()
+            answer = await self._send(call)
+            self.answered(call, answer)
 
-    async def _claim(self, worker: str, lanes: Mapping[str, int]) -> Claim | None:
-        self._number += 1
-        quantum = max(1, min(_LARGEST_QUANTUM, self._settled_since // 4))
-        self._settled_since = 0
+    def _next_call(self, freed: int) -> ClaimCall | None:
+        """Return the claim that was never answered, else a new one for the room there is; None when there is none."""
+        if self._call is None or self._call.worker != self._worker:
+            lanes = self._room.lanes(self._runnables(), freed)
+            if not lanes:
+                return None
+            self._lanes_asked = set(lanes)
+            self._number += 1
+            quantum = max(1, min(_LARGEST_QUANTUM, self._settled_since // 4))
+            self._settled_since = 0
+            self._call = ClaimCall(self._worker, self._number, max(lanes.values()), quantum, tuple(lanes.items()))
+        self._asking = True
+        return self._call
+
+    async def _send(self, call: ClaimCall) -> Claim | None:
         patience = Patience("claim")
         while True:
             try:
-                answer = await claim(self._store, worker, self._number, self._room.total(), quantum, lanes.items())
+                reply = await self._store.run("claim", *call.arguments())
             except JobframeError as error:
                 await patience.wait(error)
-                if self._stopping or worker != self._worker:
+                if self._stopping or call.worker != self._worker:
                     return None
             else:
                 patience.done()
-                return answer
+                return read_claim(reply)
+
+    def _look_if_missed(self) -> None:
+        if self._missed:
+            self._missed = False
+            self._look.set()
 
     def _watch(self, watch_ms: int) -> None:
         """Look again when the job is due that this worker watches for the whole fleet."""

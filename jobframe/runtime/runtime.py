@@ -114,7 +114,7 @@ class Runtime:
         self._stopped = asyncio.Event()
         self._strangers: Mapping[str, int] = {}
         self._pools = Pools(LoopPool(), ThreadPool(parts.threads), ProcessPool(parts.children))
-        self._settler = Settler(self.store, lambda: self.membership.worker, self._on_settled)
+        self._settler = Settler(self.store, lambda: self.membership.worker, self._on_settled, lambda: self._claimer)
         self._bridge = Bridge(self.store, parts.arq_queue) if parts.arq_queue else None
         self.execution = Execution(
             self,

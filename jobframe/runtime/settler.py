@@ -10,10 +10,12 @@ import structlog
 
 from jobframe.core import ids
 from jobframe.core.errors import JobframeError
+from jobframe.runtime.claimer import Claimer
 from jobframe.runtime.patience import Patience
 from jobframe.store.enqueue import MAX_BATCH_BYTES, MAX_BATCH_JOBS
-from jobframe.store.settle import Settled, settle
+from jobframe.store.settle import SettleCall, Settled
 from jobframe.store.store import Store
+from jobframe.store.turn import turn
 
 __all__ = ["Settler"]
 
@@ -30,7 +32,13 @@ class Settler:
 
     """
 
-    def __init__(self, store: Store, worker: Callable[[], str], on_settled: Callable[[list[Settled]], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        worker: Callable[[], str],
+        on_settled: Callable[[list[Settled]], None],
+        claimer: Callable[[], Claimer],
+    ) -> None:
         """
         Write to *store*.
 
@@ -38,6 +46,7 @@ class Settler:
             store: The store.
             worker: Names this worker, which may change when it had been given up for dead.
             on_settled: Told what was recorded, after each call; their slots are free.
+            claimer: Whose claims ride along, when there are any.
 
         """
         self.unsettled = 0
@@ -45,6 +54,7 @@ class Settler:
         self._store = store
         self._worker = worker
         self._on_settled = on_settled
+        self._claimer = claimer
         self._number = 0
         self._pending: deque[Settled] = deque()
         self._sender: asyncio.Task[None] | None = None
@@ -65,8 +75,8 @@ class Settler:
         while self._pending:
             batch = self._next_batch()
             self._number += 1
-            recorded = await self._send(batch, self._worker(), self._number)
-            self.unsettled -= len(batch)
+            call = SettleCall(self._worker(), self._number, batch)
+            recorded = await self._send(call, len(batch))
             self.settled += len(batch)
             self._on_settled(recorded)
 
@@ -80,19 +90,34 @@ class Settler:
             batch.append(self._pending.popleft())
         return batch
 
-    async def _send(self, batch: list[Settled], worker: str, number: int) -> list[Settled]:
-        patience = Patience("settle")
+    async def _send(self, call: SettleCall, jobs: int) -> list[Settled]:
+        """Send *call* until it is answered; a claim goes along with the first try."""
+        claimer, patience = self._claimer(), Patience("settle")
+        riding = claimer.ride(jobs)
         while True:
             try:
-                answers = await settle(self._store, worker, number, batch)
+                if riding is None:
+                    answers, claimed = call.read(await self._store.run("settle", *call.arguments)), None
+                else:
+                    answers, claimed = await turn(self._store, call, riding)
             except JobframeError as error:
+                if riding is not None:
+                    claimer.unanswered()
+                    riding = None
                 await patience.wait(error)
                 continue
             patience.done()
-            fenced = [each for each, recorded in answers if not recorded]
-            for each in fenced:
-                _log.warning("outcome refused: another run owns the job", job=ids.join(each.type, each.unique))
-            return [each for each, recorded in answers if recorded]
+            self.unsettled -= jobs
+            if riding is not None:
+                claimer.answered(riding, claimed)
+            return _recorded(answers)
+
+
+def _recorded(answers: list[tuple[Settled, bool]]) -> list[Settled]:
+    for each, recorded in answers:
+        if not recorded:
+            _log.warning("outcome refused: another run owns the job", job=ids.join(each.type, each.unique))
+    return [each for each, recorded in answers if recorded]
 
 
 def _size(each: Settled) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from jobframe.store.store import Store
 
-__all__ = ["Claim", "Claimed", "claim"]
+__all__ = ["Claim", "ClaimCall", "Claimed", "claim", "read_claim"]
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -51,6 +52,31 @@ class Claim(msgspec.Struct, frozen=True):
     watch_ms: int
 
 
+class ClaimCall(msgspec.Struct, frozen=True):
+    """
+    One claim that must be answered before the next.
+
+    Attributes:
+        worker: This worker's name.
+        number: Number of the claim, rising by one; sent again until it is answered.
+        room: Jobs this worker can start now.
+        quantum: Jobs taken of one type before the next one's turn, from 1.
+        lanes: The lanes it has room in, with the room in each.
+
+    """
+
+    worker: str
+    number: int
+    room: int
+    quantum: int
+    lanes: tuple[tuple[str, int], ...]
+
+    def arguments(self) -> list[str | int]:
+        """Lay it out as claim.lua reads it."""
+        lanes = [part for lane in self.lanes for part in lane]
+        return [self.worker, self.number, self.room, self.quantum, *lanes]
+
+
 async def claim(
     store: Store, worker: str, number: int, room: int, quantum: int, lanes: Iterable[tuple[str, int]]
 ) -> Claim | None:
@@ -72,8 +98,12 @@ async def claim(
         StoreUnavailable: The server cannot be reached or used.
 
     """
-    args = [part for lane in lanes for part in lane]
-    reply = await store.run("claim", worker, number, room, quantum, *args)
+    call = ClaimCall(worker, number, room, quantum, tuple(lanes))
+    return read_claim(await store.run("claim", *call.arguments()))
+
+
+def read_claim(reply: Any) -> Claim | None:
+    """Read what claim.lua answers; None when the worker is no longer registered."""
     if reply[0] == b"GONE":
         return None
     now, fence, next_due = int(reply[1]), int(reply[2] or 0), int(reply[4])

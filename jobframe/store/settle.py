@@ -14,7 +14,7 @@ from jobframe.store.enqueue import Encoded
 from jobframe.store.keys import field
 from jobframe.store.store import Store
 
-__all__ = ["Settled", "settle"]
+__all__ = ["SettleCall", "Settled", "settle"]
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -80,9 +80,33 @@ async def settle(store: Store, worker: str, number: int, batch: Iterable[Settled
         StoreUnavailable: The server cannot be reached or used.
 
     """
-    groups: dict[tuple[str, type], list[Settled]] = {}
-    for each in batch:
-        groups.setdefault((each.type, type(each.outcome)), []).append(each)
+    call = SettleCall(worker, number, batch)
+    return call.read(await store.run("settle", *call.arguments))
+
+
+class SettleCall:
+    """
+    One call that records a batch, laid out as settle.lua reads it.
+
+    Attributes:
+        arguments: The script's arguments.
+
+    """
+
+    def __init__(self, worker: str, number: int, batch: Iterable[Settled]) -> None:
+        """Lay out *batch*; the other arguments are those of `settle`."""
+        groups: dict[tuple[str, type], list[Settled]] = {}
+        for each in batch:
+            groups.setdefault((each.type, type(each.outcome)), []).append(each)
+        self._order = list(chain.from_iterable(groups.values()))
+        self.arguments: list[Argument] = [worker, number, *_laid_out(groups)]
+
+    def read(self, codes: Iterable[int]) -> list[tuple[Settled, bool]]:
+        """Read what settle.lua answers: each outcome with True when it was recorded."""
+        return list(zip(self._order, map(bool, codes), strict=True))
+
+
+def _laid_out(groups: dict[tuple[str, type], list[Settled]]) -> list[Argument]:
     args: list[Argument] = []
     for (type_name, outcome), members in groups.items():
         args += ("end", type_name, _KINDS[outcome], len(members))
@@ -94,8 +118,7 @@ async def settle(store: Store, worker: str, number: int, batch: Iterable[Settled
             args += (name, count)
     for type_name, jobs in _followed(groups).items():
         args += ("follow", type_name, len(jobs) // 4, *jobs)
-    codes = await store.run("settle", worker, number, *args)
-    return list(zip(chain.from_iterable(groups.values()), map(bool, codes), strict=True))
+    return args
 
 
 def _argument_and_data(each: Settled) -> tuple[Argument, bytes]:

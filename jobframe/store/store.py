@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
 
 from jobframe.store.connection import STORE_ERRORS, BlockingClient, Client, classify, connect, connect_blocking, parse
@@ -12,6 +13,8 @@ from jobframe.store.keys import Keys
 from jobframe.store.scripts import script
 
 __all__ = ["BlockingStore", "Store"]
+
+Argument = str | bytes | float
 
 
 def _server_clock() -> str:
@@ -67,6 +70,38 @@ class Store:
                 return await self.redis.execute_command("EVAL", lua.text, *call)
         except STORE_ERRORS as error:
             raise classify(error, self._address) from None
+
+    async def run_both(
+        self, first: tuple[str, Sequence[Argument]], second: tuple[str, Sequence[Argument]]
+    ) -> tuple[Any, Any]:
+        """
+        Run two scripts, one after the other, in one round trip; each is its name and its arguments.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used; either, both or none of them may have run.
+
+        """
+        if isinstance(self.redis, RedisCluster):  # its pipeline refuses scripts
+            return await self.run(first[0], *first[1]), await self.run(second[0], *second[1])
+        try:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for name, args in (first, second):
+                    call = (2, self.keys.control, self.keys.guard, self._clock(), *args)
+                    pipe.execute_command("EVALSHA", script(name).sha, *call)
+                replies = await pipe.execute(raise_on_error=False)
+        except STORE_ERRORS as error:
+            raise classify(error, self._address) from None
+        one, other = [
+            await self._checked(name, args, reply) for (name, args), reply in zip((first, second), replies, strict=True)
+        ]
+        return one, other
+
+    async def _checked(self, name: str, args: Sequence[Argument], reply: Any) -> Any:
+        if isinstance(reply, NoScriptError):
+            return await self.run(name, *args)
+        if isinstance(reply, STORE_ERRORS):
+            raise classify(reply, self._address) from None
+        return reply
 
     async def read_hash(self, key: str, fields: list[str] | None = None) -> dict[str, bytes]:
         """
