@@ -9,11 +9,12 @@ import attrs
 import msgspec
 
 from jobframe.core import clock, ids
+from jobframe.core.body import to_json
 from jobframe.core.duration import to_delay_ms
 from jobframe.core.errors import PayloadError, RestrictedField, UnknownJobType
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType, check_name, declared
-from jobframe.core.payload import Shape, check_size, without_values
+from jobframe.core.payload import Shape
 from jobframe.core.policy import KEYS, nearest, nearest_name
 from jobframe.store.codec import WEIGHTS, Envelope, Options, encode_tail, plain_tail
 from jobframe.store.enqueue import Encoded
@@ -108,11 +109,7 @@ def _by_announcement(in_force: InForce, payload: Any) -> bytes:
     payload = {} if payload is None else payload
     if not isinstance(payload, dict) and not attrs.has(type(payload)):
         raise PayloadError(in_force.type, f"expected a dict, an attrs object or None, got {type(payload).__name__}")
-    try:
-        body = msgspec.json.encode(payload)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise PayloadError(in_force.type, without_values(str(error))) from None
-    check_size(in_force.type, body)
+    body = to_json(in_force.type, payload)
     for name in payload if isinstance(payload, dict) else ():
         if name not in in_force.fields:
             shown = repr(name) if isinstance(name, str) and name.isidentifier() else "(no field name)"

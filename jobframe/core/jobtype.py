@@ -16,6 +16,7 @@ __all__ = ["JobType", "check_name", "declared", "job"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*")
 _LONGEST_NAME = 64
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _declared: dict[str, JobType] = {}
 
 
@@ -129,15 +130,25 @@ def _parse_policy(name: str, policy: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _payload_class(name: str, handler: Callable[..., Any]) -> type | None:
-    parameters = list(inspect.signature(handler).parameters.values())
-    if len(parameters) == 1:
-        return None
-    if len(parameters) != 2:  # noqa: PLR2004 - (ctx, payload)
-        msg = f"job type {name}: the handler takes (ctx) or (ctx, payload), not {len(parameters)} parameters"
+    signature = inspect.signature(handler)
+    parameters = list(signature.parameters.values())
+    if len(parameters) not in (1, 2) or any(each.kind not in _POSITIONAL for each in parameters):
+        msg = f"job type {name}: the handler takes (ctx) or (ctx, payload), not {signature}"
         raise ValueError(msg)
-    annotation = parameters[1].annotation
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        msg = f"job type {name}: the handler yields; it must return its result"
+        raise ValueError(msg)
+    return _annotated_class(name, handler, parameters[1]) if len(parameters) > 1 else None
+
+
+def _annotated_class(name: str, handler: Callable[..., Any], parameter: inspect.Parameter) -> type:
+    annotation = parameter.annotation
     if isinstance(annotation, str):
-        annotation = eval(annotation, getattr(handler, "__globals__", {}))  # noqa: S307 - the author's own annotation
-    if not isinstance(annotation, type):
-        raise PayloadError(name, f"annotate the handler's parameter {parameters[1].name!r} with an attrs class")
+        try:
+            annotation = eval(annotation, getattr(handler, "__globals__", {}))  # noqa: S307 - the author's own annotation
+        except NameError:
+            problem = f"the class {annotation} of the handler's parameter must stand at the top level of its module"
+            raise PayloadError(name, problem) from None
+    if not isinstance(annotation, type) or annotation is inspect.Parameter.empty:
+        raise PayloadError(name, f"annotate the handler's parameter {parameter.name!r} with an attrs class")
     return annotation

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import attrs
-
+from jobframe.core.declaration import has_fields, types_of_fields
 from jobframe.core.errors import PayloadError
 from jobframe.core.policy import nearest
 
@@ -29,13 +27,13 @@ class UnknownFields:
 
     def nested(self, cls: type) -> Check | None:
         """Return the check of everything below the top level of *cls*; None when nothing there has fields."""
-        checks = {name: check for name, hint in _hints(cls).items() if (check := self._check(hint))}
+        checks = {name: check for name, hint in types_of_fields(cls).items() if (check := self._check(hint))}
         if not checks:
             return None
 
         def check_fields(value: Any) -> None:
             for name, check in checks.items():
-                if isinstance(value, dict) and name in value:
+                if name in value:
                     check(value[name])
 
         return check_fields
@@ -48,14 +46,17 @@ class UnknownFields:
         return PayloadError(self._type, f"unknown field {shown}{hint}")
 
     def _check(self, hint: Any) -> Check | None:
-        if isinstance(hint, type) and (attrs.has(hint) or dataclasses.is_dataclass(hint)):
-            return self._check_of_class(hint)
-        inner = [check for argument in typing.get_args(hint) if (check := self._check(argument))]
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if has_fields(origin or hint):
+            return self._check_of_class(origin or hint)
+        checks = [self._check(argument) for argument in arguments]
+        inner = [check for check in checks if check]
         if not inner:
             return None
-        origin = typing.get_origin(hint)
-        if origin in (typing.Union, types.UnionType):
+        if origin in (typing.Union, types.UnionType, typing.Annotated):
             return lambda value: _each(inner, [value] * len(inner))
+        if origin is tuple and arguments[-1] is not Ellipsis:
+            return lambda value: _each(checks, value if isinstance(value, list) else ())
         if isinstance(origin, type) and issubclass(origin, Mapping):
             return lambda value: _all(inner[-1], value.values() if isinstance(value, dict) else ())
         return lambda value: _all(inner[0], value if isinstance(value, list) else ())
@@ -74,15 +75,8 @@ class UnknownFields:
                     deeper(value[name])
 
         self._made[cls] = check  # before its fields: a class may hold itself
-        inner.update({name: self._check(hint) for name, hint in _hints(cls).items()})
+        inner.update({name: self._check(hint) for name, hint in types_of_fields(cls).items()})
         return check
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    if attrs.has(cls):
-        attrs.resolve_types(cls)
-        return {field.name: field.type for field in attrs.fields(cls)}
-    return typing.get_type_hints(cls)
 
 
 def _all(check: Check, values: Iterable[Any]) -> None:
@@ -90,6 +84,7 @@ def _all(check: Check, values: Iterable[Any]) -> None:
         check(value)
 
 
-def _each(checks: Iterable[Check], values: Iterable[Any]) -> None:
-    for check, value in zip(checks, values, strict=True):
-        check(value)
+def _each(checks: Iterable[Check | None], values: Iterable[Any]) -> None:
+    for check, value in zip(checks, values, strict=False):  # of another length: the decoder speaks
+        if check is not None:
+            check(value)

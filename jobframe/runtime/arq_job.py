@@ -11,8 +11,8 @@ from contextlib import suppress
 import msgspec
 
 from jobframe.core import ids
+from jobframe.core.body import MAX_BYTES
 from jobframe.core.jobtype import check_name
-from jobframe.core.payload import MAX_BYTES
 
 __all__ = ["UNREADABLE", "ArqJob", "NotAJob", "arq_id", "parked_unique", "read", "unique_part"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jobframe.core.payload import MAX_BYTES
+from jobframe.core.body import MAX_BYTES
 
 __all__ = ["BadResult", "encode"]
 

@@ -1,0 +1,169 @@
+"""Job types and their decorator."""
+
+from __future__ import annotations
+
+import functools
+
+import attrs
+import pytest
+
+from jobframe.core import jobtype
+from jobframe.core.errors import PayloadError
+from jobframe.core.jobtype import JobType, check_name, declared, job
+
+
+@attrs.frozen
+class Page:
+    number: int = 0
+
+
+async def read(ctx, page: Page):
+    """Read a page."""
+    return (ctx, page)
+
+
+def close(ctx):
+    return ctx
+
+
+@pytest.fixture(autouse=True)
+def own_types(monkeypatch):
+    monkeypatch.setattr(jobtype, "_declared", {})
+
+
+def refusal(handler, **options) -> str:
+    with pytest.raises((ValueError, PayloadError)) as refused:
+        job("book.read", **options)(handler)
+    assert {} == declared()
+    return str(refused.value)
+
+
+def test_the_decorator_makes_a_type_that_this_process_knows():
+    made = job("book.read", version=2, timeout="2m", retry_on=["OSError"])(read)
+
+    assert {"book.read": made} == declared()
+    assert ("book.read", 2, True, Page) == (made.name, made.version, made.is_async, made.shape.cls)
+    assert {"run_in": "loop", "timeout_ms": 120_000, "retry_on": ("OSError",)} == made.policy
+    assert "<JobType book.read v2>" == repr(made)
+
+
+def test_the_last_type_of_a_name_stands():
+    job("book.read")(read)
+    last = job("book.read")(close)
+
+    assert {"book.read": last} == declared()
+
+
+async def test_a_type_is_called_like_its_handler():
+    made = job("book.read")(read)
+
+    assert ("ctx", Page(3)) == await made("ctx", page=Page(3))
+    assert ("read", "Read a page.") == (getattr(made, "__name__", ""), made.__doc__)
+
+
+async def test_a_handler_runs_with_the_payload_only_when_it_has_fields():
+    assert ("ctx", Page()) == await job("book.read")(read).run("ctx", Page())
+    assert "ctx" == job("book.close")(close).run("ctx", None)
+
+
+@pytest.mark.parametrize(
+    ("handler", "run_in", "expected"),
+    [(read, None, "loop"), (read, "process", "process"), (close, None, "thread"), (close, "process", "process")],
+)
+def test_a_handler_runs_where_it_fits(handler, run_in, expected):
+    policy = {} if run_in is None else {"run_in": run_in}
+
+    assert expected == JobType("book.read", 1, handler, policy).policy["run_in"]
+
+
+@pytest.mark.parametrize(
+    ("handler", "run_in", "text"),
+    [
+        (read, "thread", 'an async def handler runs in "loop" or "process", not in "thread"'),
+        (close, "loop", 'a plain def handler runs in "thread" or "process", not in "loop"'),
+    ],
+)
+def test_a_handler_is_refused_where_it_does_not_fit(handler, run_in, text):
+    assert f"job type book.read: {text}" == refusal(handler, run_in=run_in)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"timeuot": "2m"}, "unknown key 'timeuot': did you mean 'timeout'?"),
+        ({"timeout": 120}, 'timeout: expected a duration such as "250ms", "30s", "5m", "2h" or "7d", got 120'),
+        ({"backoff": {"jitter": "half"}}, "backoff: backoff jitter: expected one of none, full, equal, got 'half'"),
+        ({"version": 0}, "version must be a whole number from 1, got 0"),
+        ({"version": True}, "version must be a whole number from 1, got True"),
+        ({"version": "2"}, "version must be a whole number from 1, got '2'"),
+    ],
+)
+def test_an_impossible_default_is_refused_where_it_stands(options, text):
+    assert f"job type book.read: {text}" == refusal(read, **options)
+
+
+def without_parameters(): ...
+def with_three(ctx, page: Page, more): ...
+def with_a_keyword(ctx, *, page: Page): ...
+def with_a_rest(ctx, *pages: Page): ...
+def with_options(ctx, **pages: Page): ...
+@pytest.mark.parametrize("handler", [without_parameters, with_three, with_a_keyword, with_a_rest, with_options])
+def test_a_handler_with_other_parameters_is_refused(handler):
+    assert "job type book.read: the handler takes (ctx) or (ctx, payload), not (" in refusal(handler)
+
+
+def yielding(ctx):
+    yield 1
+
+
+async def yielding_later(ctx):
+    yield 1
+
+
+@pytest.mark.parametrize("handler", [yielding, yielding_later])
+def test_a_handler_that_yields_is_refused(handler):
+    assert "job type book.read: the handler yields; it must return its result" == refusal(handler)
+
+
+def without_annotation(ctx, page): ...
+def with_a_union(ctx, page: Page | None): ...
+def with_a_plain_class(ctx, page: dict): ...
+def with_a_missing_class(ctx, page: Nowhere): ...  # type: ignore[name-defined] # noqa: F821 - the mistake itself
+
+
+@pytest.mark.parametrize(
+    ("handler", "text"),
+    [
+        (without_annotation, "annotate the handler's parameter 'page' with an attrs class"),
+        (with_a_union, "annotate the handler's parameter 'page' with an attrs class"),
+        (with_a_plain_class, "dict is not an attrs class: decorate it with @attrs.frozen"),
+        (
+            with_a_missing_class,
+            "the class Nowhere of the handler's parameter must stand at the top level of its module",
+        ),
+    ],
+)
+def test_a_payload_that_is_no_attrs_class_is_refused(handler, text):
+    assert f"payload of 'book.read': {text}" == refusal(handler)
+
+
+def test_a_handler_may_be_made_of_another():
+    def with_library(library, ctx, page: Page): ...
+
+    with_library.__annotations__["page"] = Page
+    made = job("book.read")(functools.partial(with_library, "library"))
+
+    assert Page is made.shape.cls
+
+
+@pytest.mark.parametrize("name", ["a", "a1_b", "a.b", "a.1", "a.b-c.d_e", "a" * 64])
+def test_lower_case_words_joined_by_dots_are_a_name(name):
+    assert name == check_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A", "1a", "a.", ".a", "a..b", "a-b", "a:b", "a b", "a\n", "é", "a" * 65, 5, None]
+)
+def test_anything_else_is_no_name(name):
+    with pytest.raises(ValueError, match="use lower-case words joined by dots, at most 64 characters"):
+        check_name(name)
