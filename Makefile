@@ -7,13 +7,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 WHAT_TO_INSTALL := pyproject.toml constraints.txt requirements.txt requirements-dev.txt $(wildcard plugins/*/pyproject.toml)
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: help run test check lint format clean
+.PHONY: help run test check coverage lint format clean
 
 help:
 	@echo 'make run         embedded server, worker, status server and the sample documents; Ctrl-C stops all'
 	@echo 'make run ONCE=1  the same, ends by itself when every sample document is embedded'
 	@echo 'make test        unit, integration and end-to-end tests'
 	@echo 'make check       lint, types and every test: the one gate before a change goes in'
+	@echo 'make coverage    the tests of jobframe/core, which must run every line and branch of it'
 	@echo 'make lint        only lint, types and import contracts'
 	@echo 'make format      format the code and mend what can be mended without asking'
 	@echo 'make clean       remove .venv; the next command builds it again'
@@ -24,8 +25,12 @@ run: .venv/.for-use
 test: .venv/.for-development
 	$(PYTEST) -m 'not slow'
 
-check: lint
-	$(PYTEST)
+check: lint coverage
+	$(PYTEST) --ignore=tests/core
+
+coverage: .venv/.for-development
+	$(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage report
 
 lint: .venv/.for-development
 	$(BIN)/ruff check .

@@ -62,8 +62,7 @@ def _unjittered_ms(backoff: Backoff, attempt: int) -> float:
             return float(backoff.base_ms)
         case "linear":
             return float(backoff.base_ms * attempt)
-        case "exponential":
-            try:
-                return backoff.base_ms * backoff.factor ** (attempt - 1)
-            except OverflowError:
-                return float(backoff.cap_ms)
+    try:  # exponential
+        return backoff.base_ms * backoff.factor ** (attempt - 1)
+    except OverflowError:
+        return float(backoff.cap_ms)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import PurePath
 from typing import Any
 
@@ -14,6 +16,8 @@ __all__ = ["describe", "scrub"]
 MASK = "[payload]"
 _SHORTEST_TEXT = 3
 _SHORTEST_NUMBER = 4
+_SHORTEST_PIECE = 16
+_LONGEST_READ = 2_000
 _LONGEST_MESSAGE = 500
 _MOST_FRAMES = 10
 
@@ -29,18 +33,49 @@ def describe(error: BaseException, body: bytes) -> tuple[str, str, tuple[str, ..
     """
     cls = type(error)
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    return name, scrub(str(error), body), _frames(error)
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a handler's own class may raise anything
+        text = "(its text cannot be made)"
+    return name, scrub(text, body), _frames(error)
 
 
 def scrub(text: str, body: bytes) -> str:
-    """Mask in *text* every string of at least 3 and number of at least 4 characters that stands in the JSON *body*."""
+    """
+    Mask in *text* what stands in the JSON *body*, and shorten it to 500 characters.
+
+    Masked are strings of at least 3 and numbers of at least 4 characters, as they are or as Python and JSON write them,
+    and any 16 characters in a row of one: libraries like to show a value's beginning and end.
+    """
     if not text:
         return ""
-    values = sorted(set(_values(body)), key=len, reverse=True)
+    text = _on_one_line(text[:_LONGEST_READ])
+    covered = bytearray(len(text))
+    values = set(_values(body))
+    for start, end in (*_found(text, values), *_found(text, _pieces(text, values))):
+        covered[start:end] = b"\1" * (end - start)
+    parts = groupby(range(len(text)), covered.__getitem__)
+    masked = "".join(MASK if hidden else "".join(map(text.__getitem__, at)) for hidden, at in parts)
+    return masked if len(masked) <= _LONGEST_MESSAGE else masked[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def _found(text: str, values: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Find where in *text* each of *values* stands."""
     for value in values:
-        text = text.replace(value, MASK)
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+        start = text.find(value)
+        while start >= 0:
+            yield start, start + len(value)
+            start = text.find(value, start + 1)
+
+
+def _pieces(text: str, values: Iterable[str]) -> set[str]:
+    """Return what *text* shares with *values* in pieces of 16 characters."""
+    of_text = set(_windows(text))
+    return {piece for value in values for piece in _windows(value) if piece in of_text}
+
+
+def _windows(text: str) -> Iterator[str]:
+    return (text[at : at + _SHORTEST_PIECE] for at in range(len(text) - _SHORTEST_PIECE + 1))
 
 
 def _values(body: bytes) -> Iterator[str]:
@@ -53,15 +88,29 @@ def _values(body: bytes) -> Iterator[str]:
 def _leaves(value: Any) -> Iterator[str]:
     match value:
         case str():
-            forms = (value, repr(value)[1:-1], value.strip())  # KeyError and others show the repr
-            yield from (form for form in forms if len(form) >= _SHORTEST_TEXT)
+            yield from (form for form in _forms(value) if len(form) >= _SHORTEST_TEXT)
         case dict():
-            yield from _leaves([*value.values()])
+            for name, item in value.items():
+                if not name.isidentifier():  # else it is rather a field's name, which a message may need
+                    yield from _leaves(name)
+                yield from _leaves(item)
         case list():
             for item in value:
                 yield from _leaves(item)
-        case _ if len(str(value)) >= _SHORTEST_NUMBER and not isinstance(value, bool | None):
-            yield str(value)
+        case int() | float() if not isinstance(value, bool):
+            digits = str(value).removeprefix("-")
+            if len(digits) >= _SHORTEST_NUMBER:
+                yield digits
+
+
+def _forms(text: str) -> set[str]:
+    """Return *text* as it is, and as KeyError and others write it."""
+    written = (repr(text), ascii(text), json.dumps(text), json.dumps(text, ensure_ascii=False))
+    return {_on_one_line(form) for form in (text, *(form[1:-1] for form in written))}
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _frames(error: BaseException) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -32,19 +34,31 @@ def test_later_ids_sort_later(monkeypatch):
     assert made == sorted(made)
 
 
-def test_a_forked_child_does_not_go_on_with_its_parents_ids():
-    reading, writing = os.pipe()
-    parents = ids.new_unique()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, ids.new_unique().encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    childs = os.read(reading, 100).decode()
-    os.close(reading)
-    os.close(writing)
+FORKS = """
+import os
+from jobframe.core.ids import new_unique
 
-    assert childs[7:13] != parents[7:13]  # the prefix behind the time
+new_unique()
+child = os.fork()
+print(new_unique(), flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_a_forked_child_does_not_go_on_with_its_parents_ids():
+    printed = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, check=True, text=True).stdout
+
+    parents, childs = printed.split()
+    assert childs[8:14] != parents[8:14]  # the random part behind the time
+
+
+def test_another_process_number_begins_another_sequence(monkeypatch):
+    """What a fork leads to, in this process."""
+    before = ids.new_unique()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+
+    assert before[8:14] != ids.new_unique()[8:14]
 
 
 def test_workers_and_clients_have_names_of_their_own():

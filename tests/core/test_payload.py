@@ -49,7 +49,7 @@ class Everything:
     colour: Colour
     size: Size
     corners: list[Corner]
-    pair: tuple[Corner, Size]
+    pair: tuple[int, Corner, Size]
     named: dict[str, Corner]
     boxed: Box[int]
     marked: Annotated[Corner, msgspec.Meta(description="where")]
@@ -112,7 +112,7 @@ WHOLE = Everything(
     colour=Colour.RED,
     size=Size(3),
     corners=[Corner(1)],
-    pair=(Corner(1), Size(2)),
+    pair=(1, Corner(1), Size(2)),
     named={"a": Corner(2)},
     boxed=Box(7),
     marked=Corner(8),
@@ -198,8 +198,8 @@ def test_none_and_the_word_null_are_not_mistaken_for_nan():
     ("change", "field"),
     [
         ({"corners": [{"lefd": 1}]}, "lefd"),
-        ({"pair": [{"left": 1}, {"widht": 1}]}, "widht"),
-        ({"pair": [{"width": 1}, {"width": 1}]}, "width"),
+        ({"pair": [1, {"left": 1}, {"widht": 1}]}, "widht"),
+        ({"pair": [1, {"width": 1}, {"width": 1}]}, "width"),
         ({"named": {"a": {"lefd": 1}}}, "lefd"),
         ({"boxed": {"itme": 1}}, "itme"),
         ({"marked": {"lefd": 1}}, "lefd"),
@@ -214,7 +214,7 @@ def test_an_unknown_field_is_refused_at_any_depth(change, field):
     assert f"unknown field '{field}'" in refusal(SHAPE.encode, payload)
 
 
-@pytest.mark.parametrize("change", [{"pair": [{"left": 1}]}, {"pair": 5}, {"named": 5}, {"corners": 5}, {"size": 5}])
+@pytest.mark.parametrize("change", [{"pair": [1, {"left": 1}]}, {"pair": 5}, {"named": 5}, {"corners": 5}, {"size": 5}])
 def test_where_another_kind_of_value_stands_the_decoder_says_so(change):
     payload = msgspec.json.decode(SHAPE.encode(WHOLE)) | change
 
