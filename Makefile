@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 WHAT_TO_INSTALL := pyproject.toml constraints.txt requirements.txt requirements-dev.txt $(wildcard plugins/*/pyproject.toml)
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: help run test check coverage lint format clean
+.PHONY: help run test check coverage lint format bench clean
 
 help:
 	@echo 'make run         embedded server, worker, status server and the sample documents; Ctrl-C stops all'
@@ -17,6 +17,7 @@ help:
 	@echo 'make coverage    the tests of jobframe/core, which must run every line and branch of it'
 	@echo 'make lint        only lint, types and import contracts'
 	@echo 'make format      format the code and mend what can be mended without asking'
+	@echo 'make bench       measure everything (most of an hour) and write the pages of docs that show it'
 	@echo 'make clean       remove .venv; the next command builds it again'
 
 run: .venv/.for-use
@@ -41,6 +42,10 @@ lint: .venv/.for-development
 format: .venv/.for-development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: .venv/.for-development
+	@$(PIP) -e '.[bench]'
+	$(BIN)/python -m bench --write
 
 clean:
 	rm -rf .venv
