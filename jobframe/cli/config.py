@@ -26,7 +26,7 @@ def config(invocation: Invocation, /, *, type: str | None, as_json: bool) -> Non
     Show the policy that jobs.toml gives TYPE, or every type, and where each value comes from.
 
     What wins: built-in < author's decorator < [defaults] < [jobs.<type>] < environment. Without TYPE only what
-    differs from the built-in values is shown.
+    somebody has set is shown.
 
     --json prints {type: {key: {"value", "origin", "overrides"}}}, every key; values as jobs.toml writes them,
     overrides a list of {"value", "origin"}, the nearest first.

@@ -85,7 +85,7 @@ class Demo:
         say("search", f"{notice.question!r} before the change")
         search(notice.question)
         _put(document, notice)
-        say("change", f"{document} has a new notice of the day")
+        say("change", f"the copy of {document} has a new notice of the day")
         self._sync("one change")
         say("search", f"{notice.question!r} after the change")
         search(notice.question)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -43,6 +44,11 @@ async def stats(jobs: Jobs, *, watch: bool, as_json: bool) -> None:
 
     --json prints what GET /metrics answers: {"jobs", "types", "workers", "totals"}; with --watch one document a line.
     """
+    with suppress(asyncio.CancelledError) if watch else nullcontext():  # Ctrl-C is how watching ends
+        await _show(jobs, watch=watch, as_json=as_json)
+
+
+async def _show(jobs: Jobs, *, watch: bool, as_json: bool) -> None:
     if as_json:
         async for now, _ in _readings(jobs, watch=watch):
             emit_json(metrics(now), one_line=watch)

@@ -30,6 +30,9 @@ from jobframe.wiring import run_worker, server
 
 __all__ = ["up"]
 
+_GOES_ON = "Ctrl-C stops all; jobframe stats --watch in another terminal shows it at work"
+_ENDS = "ends by itself when the documents are embedded"
+
 
 @click.command(epilog=example("jobframe up", "jobframe up --once"))
 @click.option("--once", is_flag=True, help="Tell the way of a document on a copy of the sources, then end.")
@@ -43,23 +46,23 @@ def up(invocation: Invocation, /, *, once: bool) -> None:
     document, syncs again, shows how many chunks each sync embedded and what a search finds before and after, and ends.
     """
     if not once:
-        _run(invocation, _start_and_follow)
+        _run(invocation, _start_and_follow, _GOES_ON)
         return
     with _copies(invocation) as folders:
-        _run(invocation, lambda _: _tell_once(invocation, folders))
+        _run(invocation, lambda _: _tell_once(invocation, folders), _ENDS)
 
 
 @contextmanager
 def _copies(invocation: Invocation) -> Iterator[Mapping[str, Path]]:
     """Go on in the folder of the copies, with the copied jobs.toml."""
     folders = copy_local_sources(read(invocation.config), FOLDER)
-    say("copies", f"of {', '.join(map(str, folders.values()))} in {FOLDER}")
+    say("copies", f"of {', '.join(map(str, folders.values()))} in {FOLDER}: all that follows happens there")
     with chdir(FOLDER):
         invocation.config = Path("jobs.toml")
         yield folders
 
 
-def _run(invocation: Invocation, make_script: Callable[[Project], Script]) -> None:
+def _run(invocation: Invocation, make_script: Callable[[Project], Script], how_long: str) -> None:
     say("python", f"{platform.python_version()}, jobframe {jobframe.__version__}")
     with progress("Importing plugins"):
         project = load_project(invocation.config)
@@ -71,7 +74,7 @@ def _run(invocation: Invocation, make_script: Callable[[Project], Script]) -> No
 
             def on_status(address: str) -> None:
                 say("status", f"{address}/metrics" if address else "served by another jobframe on this port already")
-                say("worker", "Ctrl-C stops all; jobframe stats --watch in another terminal shows it at work")
+                say("worker", how_long)
                 begin()
 
             run_worker(project, url, on_status=on_status)

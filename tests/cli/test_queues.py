@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -42,6 +45,17 @@ def test_stats_count_per_type_and_in_all(hands, cli, cli_json):
 
 def test_stats_of_an_empty_namespace_say_what_to_do(hands, cli):
     assert "start a worker" in cli("stats")[1]
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_ctrl_c_ends_watching_the_stats_without_a_complaint(hands, words):
+    hands.announce("doc.embed")
+    watching = [sys.executable, "-m", "jobframe", "stats", "--watch", *words]
+    with subprocess.Popen(watching, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=30)
+    assert (0, "") == (process.returncode, complaint)
 
 
 def test_workers_are_listed_with_what_they_run(hands, cli, cli_json):
