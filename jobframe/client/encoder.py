@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import attrs
 import msgspec
 
-from jobframe.core import clock, ids
+from jobframe.client.options import given_unique, read, when
+from jobframe.core import ids
 from jobframe.core.body import to_json
-from jobframe.core.duration import to_delay_ms
 from jobframe.core.errors import PayloadError, RestrictedField, UnknownJobType
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType, check_name, declared
 from jobframe.core.payload import Shape
-from jobframe.core.policy import KEYS, nearest, nearest_name
-from jobframe.store.codec import WEIGHTS, Envelope, Options, encode_tail, plain_tail
+from jobframe.core.policy import nearest_name
+from jobframe.core.unknown_fields import UnknownFields
+from jobframe.store.codec import Envelope, Options, encode_tail, plain_tail
 from jobframe.store.enqueue import Encoded
 from jobframe.store.policies import InForce
 
 __all__ = ["Encoder", "type_name"]
-
-_LONGEST_KEY = 256
-_MOST_HEADER_BYTES = 4096
 
 
 def type_name(type: str | JobType) -> str:
@@ -72,20 +69,9 @@ class Encoder:
             version, body = in_force.payload_version, _by_announcement(in_force, job.payload)
         else:
             raise UnknownJobType(name, nearest_name(name, [*declared(), *filter(self.known.get, self.known)]))
-        tail = plain_tail(body) if version == 1 and _is_plain(job) else _full_tail(job, name, version, body)
+        tail = plain_tail(body) if version == 1 and _is_plain(job) else _full_tail(job, version, body)
         unique = ids.new_unique() if job.id is None else given_unique(name, job.id)
-        return Encoded(name, unique, _when(job), tail, in_force.version if in_force else 0)
-
-
-def given_unique(type: str, id: str) -> str:
-    """
-    Return the unique part of an id that the caller chose, with or without ``<type>:`` before it.
-
-    Raises:
-        ValueError: It has impossible characters.
-
-    """
-    return ids.check_unique(id.removeprefix(f"{type}:"))
+        return Encoded(name, unique, when(job), tail, in_force.version if in_force else 0)
 
 
 def _is_plain(job: NewJob) -> bool:
@@ -112,70 +98,22 @@ def _by_announcement(in_force: InForce, payload: Any) -> bytes:
     body = to_json(in_force.type, payload)
     for name in payload if isinstance(payload, dict) else ():
         if name not in in_force.fields:
-            shown = repr(name) if isinstance(name, str) and name.isidentifier() else "(no field name)"
-            raise PayloadError(in_force.type, f"unknown field {shown}{nearest(str(name), list(in_force.fields))}")
+            raise UnknownFields(in_force.type).refuse(str(name), in_force.fields)
     return body
 
 
-def _full_tail(job: NewJob, type: str, version: int, body: bytes) -> bytes:
+def _full_tail(job: NewJob, version: int, body: bytes) -> bytes:
     envelope = Envelope(
         body=msgspec.Raw(body),
         version=version,
-        headers=_headers(job.headers),
-        timeout_ms=None if job.timeout is None else _positive(type, "timeout", job.timeout),
-        max_retries=None if job.max_retries is None else KEYS["max_retries"][1](job.max_retries),
+        headers=read(job, "headers") or None,
+        timeout_ms=read(job, "timeout"),
+        max_retries=read(job, "max_retries"),
     )
     options = Options(
         given=job.id is not None,
-        expires_ms=None if job.expires is None else _positive(type, "expires", job.expires),
-        priority=_priority(job.priority),
-        key=_key(job.key),
+        expires_ms=read(job, "expires"),
+        priority=read(job, "priority"),
+        key=read(job, "key"),
     )
     return encode_tail(envelope, options)
-
-
-def _when(job: NewJob) -> str:
-    if job.delay is not None and job.at is not None:
-        msg = "give delay or at, not both"
-        raise ValueError(msg)
-    if job.delay is not None:
-        delay_ms = to_delay_ms(job.delay)
-        return f"+{delay_ms}" if delay_ms else ""
-    if job.at is None:
-        return ""
-    if not isinstance(job.at, dt.datetime):
-        msg = f"at must be an aware datetime, not {type(job.at).__name__}"
-        raise ValueError(msg)  # noqa: TRY004 - every impossible option is a ValueError
-    return f"@{clock.to_ms(job.at)}"
-
-
-def _positive(type: str, option: str, value: str | dt.timedelta) -> int:
-    ms = to_delay_ms(value)
-    if ms == 0:
-        msg = f"{option} of a {type} job must be longer than 0"
-        raise ValueError(msg)
-    return ms
-
-
-def _priority(priority: str | None) -> str | None:
-    if priority is not None and priority not in WEIGHTS:
-        msg = f"priority must be one of {', '.join(WEIGHTS)}, got {priority!r}"
-        raise ValueError(msg)
-    return priority
-
-
-def _key(key: str | None) -> str | None:
-    if key is not None and (not isinstance(key, str) or not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable()):
-        msg = f"key must be 1 to {_LONGEST_KEY} printable characters"
-        raise ValueError(msg)
-    return key
-
-
-def _headers(headers: dict[str, str] | None) -> dict[str, str] | None:
-    if not headers:
-        return None
-    fits = all(isinstance(part, str) for item in headers.items() for part in item)
-    if not fits or sum(len(part) for item in headers.items() for part in item) > _MOST_HEADER_BYTES:
-        msg = f"headers must be strings, at most {_MOST_HEADER_BYTES} characters in all"
-        raise ValueError(msg)
-    return dict(headers)
