@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -129,14 +129,14 @@ class SyncJobs:
 
 
 @contextmanager
-def open_blocking(url: str, namespace: str) -> Iterator[SyncJobs]:
+def open_blocking(url: str, namespace: str, import_plugin: Callable[[str], None]) -> Iterator[SyncJobs]:
     """Open the queues of *namespace* at *url*, with an event loop in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="jobframe-client", daemon=True)
     thread.start()
     run = runner(loop)
     try:
-        jobs = run(_open(url, namespace))
+        jobs = run(_open(url, namespace, import_plugin))
         try:
             yield SyncJobs(jobs, run)
         finally:
@@ -147,8 +147,8 @@ def open_blocking(url: str, namespace: str) -> Iterator[SyncJobs]:
         loop.close()
 
 
-async def _open(url: str, namespace: str) -> Jobs:
-    return Jobs(Store(url, namespace))
+async def _open(url: str, namespace: str, import_plugin: Callable[[str], None]) -> Jobs:
+    return Jobs(Store(url, namespace), import_plugin)
 
 
 async def _close(jobs: Jobs) -> None:

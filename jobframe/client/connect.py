@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from jobframe.core.errors import StoreUnavailable
 from jobframe.store.embedded import running
 from jobframe.store.store import Store
 
-__all__ = ["connect", "connect_sync", "locate"]
+__all__ = ["connect", "connect_sync", "importer", "locate"]
 
 _NO_SERVER = "no server in .jobframe: start `jobframe up` here, or set [redis] url in jobs.toml or JOBFRAME_REDIS_URL"
 
@@ -21,7 +21,7 @@ _NO_SERVER = "no server in .jobframe: start `jobframe up` here, or set [redis] u
 @asynccontextmanager
 async def connect(url: str | None = None, *, config: str | os.PathLike[str] | None = None) -> AsyncIterator[Jobs]:
     """
-    Open the queues; no plugin is imported.
+    Open the queues; no plugin is imported, until a type is enqueued by name that no worker ever announced.
 
     Args:
         url: Where the server is; absent: ``JOBFRAME_REDIS_URL``, ``[redis] url``, the server running in ``.jobframe/``.
@@ -33,7 +33,7 @@ async def connect(url: str | None = None, *, config: str | os.PathLike[str] | No
 
     """
     store = Store(*locate(url, config))
-    jobs = Jobs(store)
+    jobs = Jobs(store, importer(config))
     try:
         yield jobs
     finally:
@@ -51,7 +51,7 @@ def connect_sync(url: str | None = None, *, config: str | os.PathLike[str] | Non
         StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
 
     """
-    with open_blocking(*locate(url, config)) as jobs:
+    with open_blocking(*locate(url, config), importer(config)) as jobs:
         yield jobs
 
 
@@ -71,3 +71,20 @@ def locate(url: str | None = None, config: str | os.PathLike[str] | None = None)
     if found is None:
         raise StoreUnavailable(_NO_SERVER, acknowledged=False)
     return found, settings.redis.namespace
+
+
+def importer(config: str | os.PathLike[str] | None = None) -> Callable[[str], None]:
+    """
+    Return what imports the installed plugin that a job type's first word names, if ``[plugins]`` lets it in.
+
+    By it a producer that has a plugin installed can enqueue the plugin's types before any worker has announced them.
+    """
+
+    def import_plugin(type: str) -> None:
+        from jobframe.config.reader import read  # noqa: PLC0415 - most producers never come here
+        from jobframe.registry.loader import load  # noqa: PLC0415 - same
+
+        plugins = read(None if config is None else Path(config)).plugins
+        load(plugins.allow, plugins.disable, named=type.partition(".")[0])
+
+    return import_plugin

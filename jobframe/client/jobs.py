@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import getpass
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jobframe.client.coalescer import Coalescer
@@ -34,10 +35,18 @@ class Jobs:
 
     """
 
-    def __init__(self, store: Store) -> None:
-        """Work on *store*, which the caller closes after `aclose`."""
+    def __init__(self, store: Store, import_plugin: Callable[[str], None] | None = None) -> None:
+        """
+        Work on *store*, which the caller closes after `aclose`.
+
+        Args:
+            store: The store.
+            import_plugin: Imports what may declare a type that nobody has announced; None leaves it unknown.
+
+        """
         self.store = store
         self.ends = Ends(store)
+        self._import_plugin = import_plugin
         self._encoder = Encoder()
         self._coalescer = Coalescer(store, self._encoder)
 
@@ -224,6 +233,9 @@ class Jobs:
         if not missing:
             return
         found = await policies.read(self.store, missing)
+        for name in missing - found.keys() - declared().keys():
+            if self._import_plugin is not None:
+                await asyncio.to_thread(self._import_plugin, name)
         if missing - found.keys() - declared().keys():
             self._encoder.known.update(await policies.read(self.store))  # so that the error can name the nearest
         self._encoder.known.update({name: found.get(name) for name in missing})

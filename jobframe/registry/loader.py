@@ -25,20 +25,23 @@ from jobframe.registry.state import Outcome, PluginState
 __all__ = ["load"]
 
 
-def load(allow: Collection[str] | None = None, disable: Collection[str] = ()) -> Registry:
+def load(allow: Collection[str] | None = None, disable: Collection[str] = (), *, named: str | None = None) -> Registry:
     """
     Import every installed plugin that may be imported.
 
     Args:
         allow: Distributions, perhaps with versions, as in ``[plugins] allow``; None is all that are installed.
         disable: Names of plugins or distributions that are not imported.
+        named: Only the plugin of this name; None is all.
 
     Returns:
         The registry; it holds the state of every plugin, also of those that failed.
 
     """
     loading = _Loading()
-    states = [loading.load(plugin, refusal(plugin, allow, disable)) for plugin in installed()]
+    states = [
+        loading.load(plugin, refusal(plugin, allow, disable)) for plugin in installed() if named in (None, plugin.name)
+    ]
     return Registry(loading.manager, states, loading.catalog, loading.settings, loading.conflicts)
 
 
