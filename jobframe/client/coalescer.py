@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,7 @@ import attrs
 
 from jobframe.client.encoder import Encoder
 from jobframe.core import clock, ids
-from jobframe.core.errors import JobframeError, StoreUnavailable
+from jobframe.core.errors import JobframeError, StoreFull, StoreUnavailable
 from jobframe.core.job import NewJob
 from jobframe.store import policies
 from jobframe.store.enqueue import MAX_BATCH_BYTES, MAX_BATCH_JOBS, Encoded, Stale, enqueue
@@ -147,13 +148,20 @@ class Coalescer:
                 return await enqueue(self._store, self._client, self._number, jobs)
             except StoreUnavailable as error:
                 sent_before = sent_before or error.acknowledged is None
-                if not sent_before or clock.monotonic() > deadline:
-                    raise StoreUnavailable(error.reason, acknowledged=None if sent_before else False) from None
+                if not sent_before:
+                    raise
+                reason = error.reason
+            except StoreFull:  # told before the server looks whether it has answered this call already
+                if not sent_before:
+                    raise
+                reason = "an answer of the store was lost, and now it is out of memory: the jobs may be there"
+            if clock.monotonic() > deadline:
+                raise StoreUnavailable(reason, acknowledged=None)
             await asyncio.sleep(pause_s * self._roll())
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-def _fail(units: list[Unit], error: BaseException) -> None:
+def _fail(units: list[Unit], error: Exception) -> None:
     for unit in units:
-        if not unit.done.done():
-            unit.done.set_exception(error)
+        if not unit.done.done():  # each its own: who catches it may write into it
+            unit.done.set_exception(copy.copy(error) if isinstance(error, JobframeError) else error)

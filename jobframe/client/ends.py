@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+from collections import defaultdict
 
 from jobframe.core import clock, ids
 from jobframe.core.errors import StoreUnavailable, Timeout
@@ -15,6 +17,7 @@ from jobframe.store.store import Store
 __all__ = ["Ends"]
 
 _LOOK_EVERY_S = 5.0
+_LOOK_WHEN_AWAY_S = 0.5
 
 
 class Ends:
@@ -24,7 +27,7 @@ class Ends:
         """Wait on *store*; nothing is subscribed until somebody waits."""
         self._store = store
         self._client = ids.new_client()
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._listener = Listener(store, store.keys.ended_channel(self._client), self._wake)
 
     async def wait(self, job_id: str, timeout_s: float | None) -> Ended:
@@ -37,25 +40,37 @@ class Ends:
             StoreUnavailable: The server cannot be reached and the time is up, or there is no limit.
 
         """
-        started = clock.monotonic()
         name = field(*ids.split(job_id))
-        event = self._waiting.setdefault(name, asyncio.Event())
+        message = asyncio.Event()  # one for each who waits: another one must not clear it
+        self._waiting[name].add(message)
         try:
-            await self._listener.ready()
-            while True:
-                event.clear()
-                ended = await await_result(self._store, job_id, self._client)
-                if ended is not None:
-                    return ended
-                left_s = _LOOK_EVERY_S
-                if timeout_s is not None:
-                    left_s = min(left_s, timeout_s - (clock.monotonic() - started))
-                    if left_s <= 0:
-                        raise Timeout(job_id, timeout_s)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), left_s)
+            return await self._look_until_ended(job_id, timeout_s, message)
         finally:
-            self._waiting.pop(name, None)
+            self._waiting[name].remove(message)
+            if not self._waiting[name]:
+                del self._waiting[name]
+
+    async def _look_until_ended(self, job_id: str, timeout_s: float | None, message: asyncio.Event) -> Ended:
+        limit_s = math.inf if timeout_s is None else timeout_s
+        started = clock.monotonic()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._listener.ready(), min(limit_s, _LOOK_EVERY_S))
+        while True:
+            message.clear()
+            pause_s = _LOOK_EVERY_S
+            try:
+                ended = await await_result(self._store, job_id, self._client)
+            except StoreUnavailable:
+                if timeout_s is None or clock.monotonic() - started >= limit_s:
+                    raise
+                ended, pause_s = None, _LOOK_WHEN_AWAY_S
+            if ended is not None:
+                return ended
+            left_s = limit_s - (clock.monotonic() - started)
+            if left_s <= 0:
+                raise Timeout(job_id, limit_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(message.wait(), min(left_s, pause_s))
 
     async def aclose(self) -> None:
         """End the subscription."""
@@ -63,6 +78,5 @@ class Ends:
             await self._listener.aclose()
 
     def _wake(self, message: str) -> None:
-        event = self._waiting.get(message)
-        if event is not None:
-            event.set()
+        for waiting in self._waiting.get(message, ()):
+            waiting.set()

@@ -68,6 +68,7 @@ class Handle:
             JobCancelled: It ended as cancelled.
             Timeout: It did not end in time; it goes on.
             JobNotFound: Its record is no longer kept.
+            StoreUnavailable: The server cannot be reached and the time is up, or there is no limit.
 
         """
         ended = await self._jobs.ends.wait(self.id, _seconds(timeout))

@@ -1,0 +1,157 @@
+"""A way to a server that loses answers, holds them back, or is closed: what a network does, when a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+SCRIPT = b"EVAL"
+"""Scripts are what is disturbed; greetings and subscriptions go through."""
+
+
+class Proxy:
+    """
+    A unix socket before a server; it understands nothing but where a script begins.
+
+    Attributes:
+        url: Where it listens.
+        lost: Answers lost so far.
+
+    """
+
+    def __init__(self, server: str) -> None:
+        """Stand before the unix socket *server*."""
+        self._server = server
+        self._folder = Path(tempfile.mkdtemp(prefix="jf-", dir="/tmp"))  # pytest's own paths are too long for a socket
+        self.url = f"unix://{self._folder}/s"
+        self.lost = 0
+        self._to_lose = 0
+        self._losing_requests = False
+        self._open = asyncio.Event()
+        self._open.set()
+        self._held = asyncio.Event()
+        self._listener: asyncio.Server | None = None
+        self._ways: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self) -> None:
+        """Listen."""
+        self._listener = await asyncio.start_unix_server(self._serve, f"{self._folder}/s")
+
+    async def refuse(self) -> None:
+        """Cut every connection, and accept none."""
+        if self._listener is not None:
+            self._listener.close()
+        self.cut()
+        (self._folder / "s").unlink(missing_ok=True)
+
+    def cut(self) -> None:
+        """Cut every connection."""
+        for way in self._ways:
+            way.close()
+
+    def lose_answers(self, count: int) -> None:
+        """Let the next *count* scripts run, and cut the connection in place of each answer."""
+        self._to_lose, self._losing_requests = count, False
+
+    def lose_requests(self, count: int) -> None:
+        """Cut the connection in place of the next *count* scripts: the server never sees them."""
+        self._to_lose, self._losing_requests = count, True
+
+    def hold(self) -> None:
+        """Keep the answers of scripts back."""
+        self._open.clear()
+
+    async def held(self) -> None:
+        """Wait until a script has been answered whose answer is kept back."""
+        await self._held.wait()
+
+    def release(self) -> None:
+        """Let the answers through that were kept back."""
+        self._held.clear()
+        self._open.set()
+
+    async def aclose(self) -> None:
+        """End everything."""
+        self.release()
+        await self.refuse()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        shutil.rmtree(self._folder)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        upstream, to_server = await asyncio.open_unix_connection(self._server)
+        self._ways |= {writer, to_server}
+        way = _Way(self, reader, writer, upstream, to_server)
+        await asyncio.gather(way.requests(), way.answers())
+        self._ways -= {writer, to_server}
+        self._tasks.discard(task)
+
+    def loses(self, *, request: bool) -> bool:
+        """Whether this is one of those to be lost."""
+        if not self._to_lose or request != self._losing_requests:
+            return False
+        self._to_lose -= 1
+        self.lost += 1
+        return True
+
+    async def pass_gate(self) -> None:
+        """Wait while answers are held."""
+        if not self._open.is_set():
+            self._held.set()
+            await self._open.wait()
+
+
+class _Way:
+    """One connection through the proxy."""
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        client: asyncio.StreamReader,
+        to_client: asyncio.StreamWriter,
+        server: asyncio.StreamReader,
+        to_server: asyncio.StreamWriter,
+    ) -> None:
+        self._proxy = proxy
+        self._client, self._to_client = client, to_client
+        self._server, self._to_server = server, to_server
+        self._scripted = False
+
+    async def requests(self) -> None:
+        """Carry what the client says, until it ends or is cut off."""
+        while data := await _read(self._client):
+            if SCRIPT in data:
+                if self._proxy.loses(request=True):
+                    break
+                self._scripted = True
+            self._to_server.write(data)
+        self._close()
+
+    async def answers(self) -> None:
+        """Carry what the server says, until it ends or is cut off."""
+        while data := await _read(self._server):
+            if self._scripted:
+                self._scripted = False
+                if self._proxy.loses(request=False):
+                    break
+                await self._proxy.pass_gate()
+            self._to_client.write(data)
+        self._close()
+
+    def _close(self) -> None:
+        """End both halves as soon as one has ended."""
+        self._to_client.close()
+        self._to_server.close()
+
+
+async def _read(stream: asyncio.StreamReader) -> bytes:
+    with contextlib.suppress(OSError):
+        return await stream.read(65_536)
+    return b""
