@@ -47,7 +47,8 @@ def test_documents_lists_what_the_corpus_holds(sample):
     assert all(document["chunks"] > 0 and document["title"] for document in listed)
     assert listed == sample.json("documents", "--source", "docs")
     assert [] == sample.json("documents", "--source", "more")
-    assert all(uri in sample.run("documents").stdout for uri in URIS)
+    shown = sample.run("documents").stdout
+    assert all(uri in shown for uri in URIS)
 
 
 def test_a_sync_tells_how_many_documents_are_new_changed_gone_and_neither(deployment):
