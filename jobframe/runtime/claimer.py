@@ -18,11 +18,7 @@ _LONGEST_WATCH_S = 3600.0
 
 
 class Room:
-    """
-    How much this worker can start now, in each lane by the pool that its jobs run in.
-
-    One claim asks for half of what may be held at most: while one half is with the server, the other can run.
-    """
+    """How much this worker can start now, in each lane by the pool that its jobs run in."""
 
     def __init__(self, max_jobs: int, taken: Callable[[], int], free_in: Callable[[str, int], int]) -> None:
         """
@@ -35,13 +31,12 @@ class Room:
 
         """
         self._max_jobs = max_jobs
-        self._share = (max_jobs + 1) // 2
         self._taken = taken
         self._free_in = free_in
 
     def lanes(self, runnables: Mapping[str, Runnable], freed: int = 0) -> dict[str, int]:
         """Return the room in each lane that has any, once *freed* more jobs are settled."""
-        total = min(self._max_jobs - self._taken() + freed, self._share)
+        total = self._max_jobs - self._taken() + freed
         lanes = {each.lane: self._free_in(each.policy.run_in, total) for each in runnables.values()}
         return {lane: room for lane, room in lanes.items() if room > 0}
 

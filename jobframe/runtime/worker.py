@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import logging
 from typing import Any, Literal
 
@@ -72,6 +73,7 @@ def worker_settings(opener: Opener, url: str, namespace: str, grace_ms: int, *, 
 def run(settings: type) -> None:
     """Run arq's worker with a class from `worker_settings` until it has drained; its signals are handled here."""
     prefer_uvloop()
+    collect_less_often()
     run_worker(settings)
 
 
@@ -82,6 +84,17 @@ def prefer_uvloop() -> None:
     except ImportError:
         return
     asyncio.set_event_loop(uvloop.new_event_loop())
+
+
+def collect_less_often() -> None:
+    """
+    Look for cyclic garbage every 50,000 objects instead of every 700, and never among what a start has imported.
+
+    A job makes some thirty objects, none of them in a cycle; at full speed every tenth of the time went into looking.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def runs_under_arq() -> bool:
@@ -95,6 +108,7 @@ def prepare_arqs_process(format: Literal["console", "json"], level: str) -> None
     logs.configure(format, level)
     logging.getLogger("arq.worker").addFilter(lambda record: record.levelno > logging.INFO)  # arq sets levels later
     prefer_uvloop()
+    collect_less_often()
 
 
 def asked_for(option: str) -> bool:
