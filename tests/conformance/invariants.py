@@ -49,14 +49,29 @@ def types_of(content: Content) -> set[str]:
 
 async def broken(world: World) -> list[str]:
     """List what does not hold; empty when all is well."""
-    content = await world.dump()
+    problems = [f"{key} has a time limit" for key in await world.limited()]
+    return problems + problems_in(await world.dump(), world.now, world.lowered)
+
+
+def problems_in(content: Content, now: int, lowered: Collection[str] = ()) -> list[str]:
+    """List what does not hold in *content*, read at *now*; types in *lowered* may run more than their limit."""
     problems = [f"unknown key {key}" for key in content if not KNOWN.fullmatch(key)]
-    limited = [key for key in content if await world.store.redis.ttl(world.store.keys.prefix + key) != -1]
-    problems += (f"{key} has a time limit" for key in limited)
     for name in sorted(types_of(content)):
-        problems += (f"{name}: {problem}" for problem in _type_problems(content, name, world.now, world.lowered))
-    problems += _fleet_problems(content)
-    return problems
+        problems += (f"{name}: {problem}" for problem in _type_problems(content, name, now, lowered))
+    return [*problems, *_fleet_problems(content)]
+
+
+def states_in(content: Content, now: int) -> dict[str, str]:
+    """Tell the state of every job in *content*, by its id."""
+    states = {}
+    for name in types_of(content):
+        for index in (*LIVE, *ENDED):
+            for unique, score in content.get(index.format(name), {}).items():
+                state = index.partition(":")[0]
+                if state == "queue":
+                    state = "waiting" if score <= now else "delayed"
+                states[f"{name}:{unique}"] = "completed" if state == "given" else state
+    return states
 
 
 def _type_problems(content: Content, type: str, now: int, lowered: Collection[str]) -> Iterator[str]:
@@ -111,10 +126,12 @@ def _scheduling(content: Content, type: str, limits: Limits, now: int) -> Iterat
             yield f"stands in {key}, its lane is {limits.lane}"
     scores = [score for level in "hnl" for score in content.get(f"queue:{type}:{level}", {}).values()]
     full = limits.cap and len(content.get(f"active:{type}", {})) >= limits.cap
+    ready, due = type in content.get(f"ready:{limits.lane}", {}), content.get(f"due:{limits.lane}", {}).get(type)
     if not scores or limits.paused or full:
+        if ready:
+            yield "is ready, and nothing of it can start"
         return
-    due = content.get(f"due:{limits.lane}", {}).get(type)
-    if type not in content.get(f"ready:{limits.lane}", {}) and (due is None or due > max(min(scores), now)):
+    if not ready and (due is None or due > max(min(scores), now)):
         yield f"is in neither ready nor due in time: first at {min(scores) - now:+.0f} ms, due {due}"
 
 

@@ -126,8 +126,7 @@ async def test_a_busy_client_is_not_forgotten(world):
         world.now += MINUTE
         await world.send(world.job("a"))
         await world.sweep()
-
-    assert "c1" in (await world.dump())["calls"]
+        assert "c1" in (await world.dump())["calls"]
 
 
 async def test_a_job_encoded_under_an_older_policy_changes_nothing_and_learns_the_new_one(world):
@@ -238,11 +237,11 @@ async def test_an_id_given_twice_in_one_call_makes_one_job(world):
     await world.join("w1", "a", "b")
 
     answers = await world.send(
-        world.job("a", "x", given=True), world.job("b", "x", given=True), world.job("a", "x", given=True)
+        *(world.job(name, "x", given=True) for name in ("a", "a", "b", "a")), world.job("a", "y", given=True)
     )
 
-    assert [None, None, "x"] == answers
-    assert {"waiting": 2} == await world.counts()
+    assert [None, "x", None, "x", None] == answers
+    assert {"waiting": 3} == await world.counts()
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -315,4 +314,15 @@ async def test_a_key_whose_job_is_gone_from_the_store_is_free(world):
     assert [None] == await world.enqueue("a", "y", key="k")
     assert ["y"] == await world.enqueue("a", "z", key="k")
     assert ["a:y"] == names(await world.claim())
+    assert ["y"] == await world.enqueue("a", "z", key="k")
+
+
+async def test_a_job_that_lost_its_key_with_its_payload_does_not_free_it_for_others(world):
+    await world.join("w1", "a")
+    job = await world.start("w1", "a", "x", key="k")
+    await world.store.redis.hdel(world.store.keys.payload("a"), "x")
+    await world.enqueue("a", "y", key="k")
+
+    await world.end("w1", job, Completed())
+
     assert ["y"] == await world.enqueue("a", "z", key="k")

@@ -64,6 +64,39 @@ async def test_a_lane_that_had_no_turn_for_long_is_fair_to_who_comes_to_it(world
     assert started.count("second") == pytest.approx(20, abs=2)
 
 
+async def test_a_type_that_comes_late_does_not_get_every_turn(world):
+    await world.join("w1", "a", "b")
+    for _ in range(4):
+        await world.send(*(world.job("a") for _ in range(250)))
+    await world.claim(room=900)
+    await world.send(*(world.job("b") for _ in range(100)))
+
+    started = [job.type for _ in range(40) for job in (await world.claim(room=1, quantum=1)).jobs]
+    assert started.count("b") == pytest.approx(20, abs=2)
+
+
+async def test_a_type_that_comes_to_another_lane_owes_nothing_there(world):
+    await world.join("w1", "a")
+    for _ in range(4):
+        await world.send(*(world.job("a") for _ in range(250)))
+    assert len((await world.claim(room=1000)).jobs) == 1000
+    await world.leave("w1")
+    await world.join("w2", "a", "b")
+    await world.send(*(world.job("b") for _ in range(100)))
+
+    started = [job.type for _ in range(40) for job in (await world.claim("w2", 1, quantum=1)).jobs]
+    assert started.count("a") == pytest.approx(20, abs=2)
+
+
+async def test_a_type_with_jobs_of_several_priorities_shares_like_any_other(world):
+    await world.join("w1", "a", "b")
+    await world.send(*(world.job("a", priority=priority) for priority in ("high", "normal", "low") for _ in range(20)))
+    await world.send(*(world.job("b") for _ in range(60)))
+
+    started = [job.type for _ in range(40) for job in (await world.claim(room=1, quantum=1)).jobs]
+    assert started.count("b") == pytest.approx(20, abs=2)
+
+
 async def test_a_type_whose_jobs_come_one_by_one_does_not_wait_for_a_busy_one(world):
     await world.join("w1", "busy", "rare")
     await world.send(*(world.job("busy") for _ in range(200)))

@@ -191,7 +191,7 @@ async def test_who_held_many_jobs_is_emptied_in_several_sweeps_and_cannot_come_b
     assert await world.try_claim("w1") is None
     assert {} == await world.join("w1", "a", joining=False, apply=False)
 
-    swept = await world.sweep()
+    swept = await world.sweep(may_take=False)
     assert (1000, 0, True) == (swept.jobs, swept.workers, swept.more)
     swept = await world.sweep()
     assert (500, 1, False) == (swept.jobs, swept.workers, swept.more)
@@ -219,6 +219,45 @@ async def test_a_lease_from_a_clock_that_ran_ahead_counts_as_ended(world):
     await world.join("w2", "a")
 
     assert await until_taken_over(world, world.now, 0) <= PROMISE_MS
+
+
+async def test_a_suspicion_from_a_clock_that_ran_ahead_delays_no_take_over(world):
+    await world.join("w1", "a")
+    await world.start("w1", "a", "x", when="@5")
+    world.now += LEASE_MS
+    await world.sweep()
+    world.now -= HOUR
+    await world.join("w2", "a")
+
+    assert await until_taken_over(world, world.now, 0) <= PROMISE_MS
+
+
+async def test_many_workers_that_die_together_are_taken_over_together(world):
+    workers = [f"v{i:02}" for i in range(60)]
+    for worker in workers:
+        await world.join(worker, "a")
+        await world.start(worker, "a", f"of-{worker}", when="@5")
+    world.now += LEASE_MS + 1
+    await world.sweep()
+    world.now += PERIOD_MS
+
+    swept = await world.sweep()
+
+    assert (60, 60, False) == (swept.jobs, swept.workers, swept.more)
+
+
+async def test_a_sweep_puts_back_what_a_lost_index_left_out(world):
+    await world.join("w1", "a", "b")
+    await world.enqueue("a", "x")
+    await world.enqueue("b", "y", when="+5")
+    lane = world.lanes["a"]
+    await world.store.redis.delete(*(f"{world.store.keys.prefix}{index}:{lane}" for index in ("ready", "due", "wake")))
+
+    await world.sweep()
+
+    assert await world.woken()
+    world.now += 5
+    assert ["a:x", "b:y"] == names(await world.claim())
 
 
 async def test_a_worker_that_renews_by_a_clock_set_back_keeps_its_jobs(world):

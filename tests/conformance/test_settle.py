@@ -149,9 +149,8 @@ async def test_a_job_named_twice_in_one_call_counts_once(world):
     await world.join("w1", "a")
     job = await world.start("w1", "a", "x")
 
-    answers = await world.settle(
-        "w1", *(world.ended(job, outcome) for outcome in (Retried(0), Retried(5), Completed()))
-    )
+    twice = [Retried(0), Retried(5), Completed()]
+    answers = await world.settle("w1", *(world.ended(job, each, follow_ups=[world.job("a")]) for each in twice))
 
     assert [True, False, False] == answers
     assert {"waiting": 1, "retried": 1} == await world.counts()
@@ -308,6 +307,15 @@ async def test_jobs_that_must_be_kept_for_ten_minutes_are_counted_when_these_are
     await world.sweep()
 
     assert {"n2"} == (await world.dump())[index].keys()
+
+
+async def test_completed_jobs_of_chosen_ids_do_not_heap_up_without_a_sweep(world):
+    await world.join("w1", "a", keep_result_ms=0)
+    for i in range(4):
+        await world.end("w1", await world.start("w1", "a", f"n{i}", given=True), Completed())
+        world.now += 20 * MINUTE
+
+    assert {"n3"} == (await world.dump())["given:a"].keys()
 
 
 @pytest.mark.parametrize(

@@ -204,21 +204,39 @@ class World:
     async def dump(self) -> dict[str, Any]:
         """Read everything that stands in the namespace."""
         redis: Any = self.store.redis
-        content: dict[str, Any] = {}
-        async for key in redis.scan_iter(match=self.store.keys.prefix + "*", count=1000):
-            name = key.decode().removeprefix(self.store.keys.prefix)
-            kind = await redis.type(key)
-            if kind == b"hash":
-                content[name] = {_text(field): _text(value) for field, value in (await redis.hgetall(key)).items()}
-            else:
-                assert kind == b"zset", f"{name} is a {kind.decode()}"
-                members = await redis.zrange(key, 0, -1, withscores=True)
-                content[name] = {_text(member): score for member, score in members}
-        return content
+        keys = [key async for key in redis.scan_iter(match=self.store.keys.prefix + "*", count=1000)]
+        async with redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.type(key)
+            kinds = await pipe.execute()
+            for key, kind in zip(keys, kinds, strict=True):
+                assert kind in (b"hash", b"zset"), f"{key} is a {kind}"
+                pipe.hgetall(key) if kind == b"hash" else pipe.zrange(key, 0, -1, withscores=True)
+            values = await pipe.execute()
+        return {
+            key.decode().removeprefix(self.store.keys.prefix): _readable(value)
+            for key, value in zip(keys, values, strict=True)
+        }
+
+    async def limited(self) -> list[str]:
+        """List the keys that have a time limit."""
+        redis: Any = self.store.redis
+        keys = [key async for key in redis.scan_iter(match=self.store.keys.prefix + "*", count=1000)]
+        async with redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.ttl(key)
+            limits = await pipe.execute()
+        return [key.decode() for key, limit in zip(keys, limits, strict=True) if limit != -1]
 
     async def woken(self) -> bool:
         """Pop the markers of all lanes, and tell whether there was any."""
         return bool(await self.store.redis.delete(*(self.store.keys.wake(lane) for lane in set(self.lanes.values()))))
+
+
+def _readable(value: dict[bytes, bytes] | list[tuple[bytes, float]]) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {_text(field): _text(content) for field, content in value.items()}
+    return {_text(member): score for member, score in value}
 
 
 def _text(value: bytes) -> str:

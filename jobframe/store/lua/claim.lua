@@ -156,15 +156,12 @@ end
 -- Types whose time has come move from `due` to `ready`.
 local function ripen(lane)
   for _, t in ipairs(call('ZRANGEBYSCORE', P .. 'due:' .. lane, '-inf', now, 'LIMIT', 0, 128)) do
-    local p = limits(t)
-    if p.lane ~= lane then call('ZREM', P .. 'due:' .. lane, t) end
-    arm(t, p)
+    arm(t, limits(t))
   end
 end
 
--- One look at the head of a lane: as many types as the room asks for, each taking its weight's share of it, but none
--- before its turn: not once its pass is beyond the next one of a type before it. Returns how many jobs started, nil
--- when no type was ready.
+-- One look at the head of a lane: as many types as the room asks for, each taking its weight's share of it. Returns how
+-- many jobs started, nil when no type was ready.
 local function visit(lane, room)
   local ready = P .. 'ready:' .. lane.name
   local heads = call('ZRANGE', ready, 0, math.ceil(room / quantum) - 1, 'WITHSCORES')
@@ -175,23 +172,14 @@ local function visit(lane, room)
     policies[i] = unpack_limits(packed)
     weights = weights + policies[i].weight
   end
-  lane.virtual_time = math.max(lane.virtual_time, tonumber(heads[2]))
-  local got, turn, stay = 0, math.huge, {}
+  lane.visited, lane.virtual_time = true, math.max(lane.virtual_time, tonumber(heads[2]))
+  local got, stay = 0, {}
   for i, t in ipairs(names) do
-    local p, pass = policies[i], tonumber(heads[2 * i])
-    if got >= room or pass > turn or handled >= MOST_JOBS or bytes >= MOST_BYTES then break end
-    if p.lane ~= lane.name then
-      call('ZREM', ready, t)
-      arm(t, p)
-    else
-      local share = math.max(quantum, math.ceil(room * p.weight / weights))
-      local started, next_pass = take(t, p, pass, math.min(share, room - got, MOST_AT_ONCE))
-      got = got + started
-      if next_pass then
-        turn = math.min(turn, next_pass)
-        stay[#stay + 1], stay[#stay + 2] = next_pass, t
-      end
-    end
+    if got >= room or handled >= MOST_JOBS or bytes >= MOST_BYTES then break end
+    local share = math.max(quantum, math.ceil(room * policies[i].weight / weights))
+    local started, next_pass = take(t, policies[i], tonumber(heads[2 * i]), math.min(share, room - got, MOST_AT_ONCE))
+    got = got + started
+    if next_pass then stay[#stay + 1], stay[#stay + 2] = next_pass, t end
   end
   variadic('ZADD', ready, stay)
   return got
@@ -236,7 +224,7 @@ for i, lane in ipairs(lanes) do
     if left <= 0 or lane.room <= 0 then wake(lane.name) end
   end
   watch(lane, control_fields[i + 1], control[i + 1])
-  if granted > 0 then passes[#passes + 1], passes[#passes + 2] = pass_fields[i], lane.virtual_time end
+  if lane.visited then passes[#passes + 1], passes[#passes + 2] = pass_fields[i], lane.virtual_time end
 end
 answer[3], answer[5] = fence, whole(answer[5])
 if granted > 0 then

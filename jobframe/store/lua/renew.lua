@@ -8,7 +8,6 @@ if not is_member(worker) then return {'GONE'} end
 call('ZADD', P .. 'workers', now + lease, worker)
 local policy = tonumber(call('HGET', P .. 'control', 'policy') or 0)
 local overdue = call('ZCOUNT', P .. 'workers', '-inf', now + lease / 2) > 0
-  or call('ZCOUNT', P .. 'workers', now + 2 * lease, '+inf') > 0
   or not swept_since(now - lease / 3)
 local answer = {'OK', whole(now), call('HLEN', P .. 'held:' .. worker), policy, overdue and 1 or 0}
 for _, value in ipairs(call('HGETALL', P .. 'cancels:' .. worker)) do answer[#answer + 1] = value end

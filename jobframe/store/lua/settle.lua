@@ -13,7 +13,7 @@ local answer, stamp = earlier_answer(worker, number)
 if answer then return cmsgpack.unpack(answer) end
 
 local RESULTS_WORTH_A_LOOK = 16384 -- bytes of results in one call, from which on it looks whether memory is full
-local codes, recorded, completed, refused, ended = {}, {}, {}, {}, {}
+local codes, recorded, refused, ended = {}, {}, {}, {} -- recorded: type\tid → kind
 local cancelling = call('EXISTS', cancels) == 1
 local policies = {}
 local function policy(t)
@@ -27,19 +27,22 @@ local function new_group()
 end
 
 -- The jobs of a group that are still held under their fence, as parallel lists; the others get code 0.
-local function still_held(t, at, n)
-  local fields, group = {}, new_group()
+local function still_held(t, kind, at, n)
+  local fields, group, fence, mark = {}, new_group(), nil, nil
   for i = 1, n do fields[i] = t .. '\t' .. ARGV[at + 4 * (i - 1)] end
   local values = read_fields(held, fields)
   for i = 1, n do
     local from, field, value = at + 4 * (i - 1), fields[i], values[i]
-    local fence = ARGV[from + 1]
-    if value and not recorded[field] and string.sub(value, 1, #fence + 1) == fence .. '@' then
+    if fence ~= ARGV[from + 1] then
+      fence = ARGV[from + 1]
+      mark = fence .. '@'
+    end
+    if value and not recorded[field] and string.find(value, mark, 1, true) == 1 then
       local m, options = #group.ids + 1, string.find(value, ';', 1, true)
       group.ids[m], group.arguments[m], group.data[m] = ARGV[from], ARGV[from + 2], ARGV[from + 3]
       group.options[m] = options and parse_options(string.sub(value, options)) or NONE
       group.fields[m] = field
-      recorded[field] = true
+      recorded[field] = kind
       codes[#codes + 1] = 1
     else
       refused[t] = true
@@ -78,7 +81,6 @@ local function complete(t, p, group)
     local list = options.given and given or plain
     list[#list + 1], list[#list + 2] = now, id
     release_key(t, id, options)
-    completed[group.fields[i]] = true
     ended[#ended + 1] = group.fields[i]
   end
   variadic('HDEL', P .. 'payload:' .. t, group.ids)
@@ -128,7 +130,7 @@ end
 
 local REQUEUES = {retried = true, snoozed = true, crashed = true, interrupted = true}
 local function settle_group(t, kind, at, n)
-  local p, group = policy(t), still_held(t, at, n)
+  local p, group = policy(t), still_held(t, kind, at, n)
   if #group.ids == 0 then return end
   variadic('HDEL', held, group.fields)
   variadic('ZREM', P .. 'active:' .. t, group.ids)
@@ -158,7 +160,7 @@ end
 local function follow(t, at, n)
   local jobs = {}
   for i = at, at + 4 * (n - 1), 4 do
-    if completed[ARGV[i]] then
+    if recorded[ARGV[i]] == 'completed' then
       local m = #jobs
       jobs[m + 1], jobs[m + 2], jobs[m + 3] = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     end

@@ -3,7 +3,7 @@
 -- ARGV: clock, lease ms, interval ms, 1 to take over or 0 to write suspicions only (a sweeper that was itself late)
 -- Returns: {jobs taken back, workers removed, minutes rolled up, 1 when there is more to take}
 local lease, interval, may_take = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
-local MOST_WORKERS, MOST_JOBS, MOST_MINUTES, MOST_CLIENTS = 32, 1000, 64, 1000
+local MOST_WORKERS, MOST_JOBS, MOST_MINUTES, MOST_CLIENTS = 1000, 1000, 64, 1000
 local KEEP_HOURS, KEEP_CALLS = 8 * 24, 600000
 local taken, removed, rolled, more = 0, 0, 0, 0
 
