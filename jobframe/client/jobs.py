@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import getpass
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from jobframe.client.ends import Ends
 from jobframe.client.handle import Handle
 from jobframe.core import ids
 from jobframe.core.duration import to_delay_ms
-from jobframe.core.errors import JobframeError, UnknownJobType
+from jobframe.core.errors import JobframeError, PayloadError, RestrictedField, UnknownJobType
 from jobframe.core.job import NewJob, State
 from jobframe.core.jobtype import JobType, declared
 from jobframe.core.policy import nearest_name
@@ -23,6 +24,9 @@ from jobframe.store.enqueue import Encoded, batches
 from jobframe.store.store import Store
 
 __all__ = ["Jobs"]
+
+_MAY_BE_OUTDATED = (UnknownJobType, PayloadError, RestrictedField)
+"""Refusals that a newer announcement may take back: a producer outlives its workers."""
 
 
 class Jobs:
@@ -110,8 +114,7 @@ class Jobs:
 
         """
         jobs = [item if isinstance(item, NewJob) else NewJob(*item) for item in items]
-        await self._learn({type_name(job.type) for job in jobs})
-        encoded = [self._encoder.encode(job) for job in jobs]
+        encoded = await self._encode_all(jobs)
         handles: list[Handle] = []
         for batch in batches(encoded):
             members = jobs[len(handles) : len(handles) + len(batch)]
@@ -125,10 +128,11 @@ class Jobs:
 
     async def encode(self, job: NewJob) -> Encoded:
         """Check and encode *job* without sending it; raises what `enqueue` raises."""
-        name = type_name(job.type)
-        if name not in self._encoder.known:
-            await self._learn({name})
-        return self._encoder.encode(job)
+        if type_name(job.type) in self._encoder.known:
+            with contextlib.suppress(*_MAY_BE_OUTDATED):
+                return self._encoder.encode(job)
+        (encoded,) = await self._encode_all([job])
+        return encoded
 
     async def job(self, id: str) -> Handle:
         """
@@ -144,7 +148,18 @@ class Jobs:
     async def jobs(
         self, type: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> inspect.Page:
-        """Return a page of jobs, newest first, and the cursor of the next."""
+        """
+        Return a page of jobs and the cursor of the next one, None after the last.
+
+        Waiting, delayed and active jobs come soonest first, ended and parked ones newest first.
+
+        Args:
+            type: Only of this type; None is all.
+            state: Only in this state; None is all.
+            cursor: As the page before gave it; None begins.
+            limit: At most so many jobs.
+
+        """
         return await inspect.jobs(self.store, type, None if state is None else State(state), cursor, limit)
 
     async def counts(self, type: str | JobType | None = None) -> dict[str, int]:
@@ -228,16 +243,23 @@ class Jobs:
             announced = await policies.read(self.store)
             raise UnknownJobType(name, nearest_name(name, list(announced))) from None
 
-    async def _learn(self, names: set[str]) -> None:
-        missing = names - self._encoder.known.keys()
-        if not missing:
-            return
+    async def _encode_all(self, jobs: list[NewJob]) -> list[Encoded]:
+        """Encode *jobs* by what is in force for their types; when that refuses one, by what is in force by now."""
+        known = self._encoder.known
+        names = {type_name(job.type) for job in jobs}
+        if missing := names - known.keys():
+            await self._learn(missing)
+        with contextlib.suppress(*_MAY_BE_OUTDATED):
+            return [self._encoder.encode(job) for job in jobs]
+        everything = await policies.read(self.store)  # not only of these types: an error names the nearest
+        known.update({**dict.fromkeys(names), **everything})
+        return [self._encoder.encode(job) for job in jobs]
+
+    async def _learn(self, missing: set[str]) -> None:
         found = await policies.read(self.store, missing)
         for name in missing - found.keys() - declared().keys():
             if self._import_plugin is not None:
                 await asyncio.to_thread(self._import_plugin, name)
-        if missing - found.keys() - declared().keys():
-            self._encoder.known.update(await policies.read(self.store))  # so that the error can name the nearest
         self._encoder.known.update({name: found.get(name) for name in missing})
 
     def _handle(self, job: Encoded, answer: str | None) -> Handle:

@@ -10,6 +10,7 @@ import redis
 
 from jobframe.client.jobs import Jobs
 from jobframe.core.jobtype import JobType
+from jobframe.core.payload import restricted
 from jobframe.core.policy import Policy
 from jobframe.store import policies
 from jobframe.store.store import Store
@@ -23,7 +24,15 @@ class Page:
     note: str = ""
 
 
+@attrs.frozen
+class Sealed:
+    number: int = 0
+    note: str = restricted(default="")
+
+
 async def read(ctx, page: Page): ...
+async def read_sealed(ctx, page: Sealed): ...
+async def close(ctx): ...
 
 
 class ClientWorld(World):
@@ -66,9 +75,6 @@ async def world(redis_url: str, namespace: str) -> AsyncIterator[ClientWorld]:
     await world.announce(JobType("book.read", 1, read, {}), JobType("book.close", 1, close, {}))
     yield world
     await world.aclose()
-
-
-async def close(ctx): ...
 
 
 @pytest.fixture

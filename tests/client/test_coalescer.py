@@ -8,14 +8,13 @@ import json
 import attrs
 import pytest
 
-import jobframe
 from jobframe.client import coalescer
 from jobframe.core.errors import PayloadError, RestrictedField, StoreFull, StoreUnavailable, UnknownJobType
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Completed
 from jobframe.store import enqueue as store_enqueue
-from tests.client.conftest import Page, close, read
+from tests.client.conftest import Page, close, read, read_sealed
 from tests.fleet.workers import until
 
 KIB = 1024
@@ -26,14 +25,7 @@ class Numbered:
     number: int = 0
 
 
-@attrs.frozen
-class Sealed:
-    number: int = 0
-    note: str = jobframe.restricted(default="")
-
-
 async def read_numbered(ctx, page: Numbered): ...
-async def read_sealed(ctx, page: Sealed): ...
 
 
 def concurrently(jobs, count, type="book.close", **options):
