@@ -17,7 +17,7 @@ help:
 	@echo 'make coverage    the tests of jobframe/core, which must run every line and branch of it'
 	@echo 'make lint        only lint, types and import contracts'
 	@echo 'make format      format the code and mend what can be mended without asking'
-	@echo 'make bench       measure everything (most of an hour) and write the pages of docs that show it'
+	@echo 'make bench       measure everything (some twenty minutes) and write the pages of docs that show it'
 	@echo 'make clean       remove .venv; the next command builds it again'
 
 run: .venv/.for-use

@@ -17,6 +17,12 @@ _HERE = Path(__file__).parent
 _DOCS = _HERE.parent / "docs"
 _RESULTS = _HERE / "results.json"
 _LONGEST_ROUND_S = 900.0
+_PERFORMANCE = """# Performance
+
+`make bench` measures what stands here, on throw-away servers, and writes the table: each figure is of a module in
+`bench/figures` that says how it is measured. Absolute numbers hold for one machine on one day: compare ratios, and run
+it where nothing else runs. `.venv/bin/python -m bench drain latency` measures only these two and writes nothing.
+"""
 
 
 def main() -> None:
@@ -44,8 +50,8 @@ def main() -> None:
     if not asked.write:
         return
     _RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    report.put_into(_DOCS / "performance.md", "Performance", text)
-    report.put_into(_DOCS / "scaling.md", "Scaling", scaling.table(results))
+    report.put_into(_DOCS / "performance.md", _PERFORMANCE, text)
+    report.put_into(_DOCS / "scaling.md", "# Scaling\n", scaling.table(results))
 
 
 def _arguments() -> argparse.Namespace:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import attrs
 
@@ -61,6 +63,20 @@ def burn(ctx: jobframe.Context, task: Task) -> None:
     for number in range(1000 * task.n):
         total += number
     _note("end", task.n)
+
+
+@jobframe.hookimpl
+@asynccontextmanager
+async def jobframe_lifespan(app: jobframe.App) -> AsyncIterator[None]:
+    """Write down what CPU the loop's thread and the whole process had used when the worker began and when it ended."""
+    _note_cpu()
+    yield
+    _note_cpu()
+
+
+def _note_cpu() -> None:
+    _note("loop", time.thread_time_ns())
+    _note("process", time.process_time_ns())
 
 
 @jobframe.hookimpl

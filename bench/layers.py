@@ -1,9 +1,9 @@
 """
-Whose CPU it was: sums a py-spy profile up by layer.
+Whose CPU it was, by layer: the kernel's count for the event loop's thread, a py-spy profile for all others.
 
-A sample belongs to the innermost frame that is of a known layer: what a C library does counts for the Python code that
-called it. What belongs to none is the framework's: jobframe, asyncio and the event loop, the client of the store.
-Left out are the worker's start and end, imports, and threads seen on their way into or out of a wait.
+The loop's thread is the framework's, wholly. A sample of another belongs to its innermost frame of a known layer:
+what a C library does counts for the Python code that called it; what belongs to none is the framework's too. Left out
+are imports, and threads seen on their way into or out of a wait: a sampler takes those for running.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LAYERS = {
     "corpus": re.compile(r"jobframe_ingest/(corpus|database|records|search|vectors)"),
     "sources": re.compile(r"jobframe_sync/|jobframe_ingest/(fetch|local|egress)|/fsspec/"),
 }
-_RUNNING = re.compile(r"/arq/worker\.py|/threading\.py")  # in the worker's loop, or in a thread
+_THREAD = "Thread._bootstrap "  # where every thread begins but the loop's
 _IMPORT = "<frozen importlib"
 _WAIT = re.compile(
     r"(wait|acquire) \(\S*/threading\.py|DaemonThreads\._serve|_worker \(\S*/concurrent/futures/thread\.py"
@@ -45,12 +45,13 @@ def command(py_spy: str, output: str) -> tuple[str, ...]:
     )
 
 
-def shares(lines: Iterable[str]) -> dict[str, float]:
+def shares(lines: Iterable[str], loop: float) -> dict[str, float]:
     """
-    Return the share of each layer in the samples that count.
+    Return the share of each layer.
 
     Args:
         lines: A profile in py-spy's raw format: frames, outermost first, then how often.
+        loop: Share of the event loop's thread in the CPU of its process.
 
     """
     samples: Counter[str] = Counter()
@@ -58,12 +59,13 @@ def shares(lines: Iterable[str]) -> dict[str, float]:
         stack, _, times = line.rstrip().rpartition(" ")
         if _counts(stack):
             samples[_layer(stack)] += int(times)
-    return {layer: samples[layer] / max(1, samples.total()) for layer in (*LAYERS, FRAMEWORK)}
+    found = {layer: (1 - loop) * samples[layer] / max(1, samples.total()) for layer in (*LAYERS, FRAMEWORK)}
+    return found | {FRAMEWORK: loop + found[FRAMEWORK]}
 
 
 def _counts(stack: str) -> bool:
     innermost = stack.rpartition(";")[2]
-    return bool(_RUNNING.search(stack)) and _IMPORT not in stack and not _WAIT.search(innermost)
+    return stack.startswith(_THREAD) and _IMPORT not in stack and not _WAIT.search(innermost)
 
 
 def _layer(stack: str) -> str:

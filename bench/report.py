@@ -1,8 +1,8 @@
 """
 From results to the table, and the table into a page of the documentation.
 
-A page is written once with its heading; after that only what stands between the two marks is replaced, so that the
-words around the table, and reasons for gaps, are people's.
+A page is made once with its opening words; after that only what stands between the two marks is replaced, so that the
+words around the table, and the reasons for gaps, are people's.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def table(results: Mapping[str, Any], figures: Iterable[Figure]) -> str:
     return "\n".join((f"Measured on {results['date']}{kind}: {results['machine']}.", "", *_HEAD, *rows))
 
 
-def put_into(page: Path, title: str, text: str) -> None:
-    """Put *text* between the marks of *page*, which is made with *title* when there is none."""
+def put_into(page: Path, opening: str, text: str) -> None:
+    """Put *text* between the marks of *page*, which is made with its *opening* words when there is none."""
     if not page.exists():
-        page.write_text(f"# {title}\n\n{_BEGIN}\n{_END}\n")
+        page.write_text(f"{opening}\n{_BEGIN}\n{_END}\n")
     before, begin, rest = page.read_text().partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:

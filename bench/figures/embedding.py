@@ -1,8 +1,8 @@
 """
 Some 10,000 chunks of a fixed, generated corpus, end to end: sync, ingest, re-embed, every vector stored; one worker.
 
-Then once more under py-spy, for the shares of the worker's CPU by layer as `bench.layers` attributes them:
-``py-spy record --format raw --full-filenames --rate 100 --nonblocking -- jobframe worker --burst``. Without py-spy
+Then once more under ``py-spy record --format raw --full-filenames --rate 100 --nonblocking -- jobframe worker
+--burst``, for the shares of the worker's CPU by layer as `bench.layers` attributes them. Without py-spy
 (``pip install 'jobframe[bench]'``) there are no shares.
 """
 
@@ -29,7 +29,7 @@ FIGURES = (
     *(Figure(f"embedding.{layer}", f"its CPU: {layer}", "%") for layer in (*layers.LAYERS, layers.FRAMEWORK)),
 )
 ROUNDS = 1
-_PLUGINS = ("jobframe-ingest", "jobframe-reembed", "jobframe-sync")
+_PLUGINS = ("jobframe-bench", "jobframe-ingest", "jobframe-reembed", "jobframe-sync")
 
 
 async def measure(run: Run) -> dict[str, float]:
@@ -65,7 +65,14 @@ async def _shares(one: Server, documents: int, py_spy: str) -> dict[str, float]:
         output = deployment.folder / "profile"
         deployment.start("--burst", before=layers.command(py_spy, str(output))).finish()
         _chunks(deployment, documents)
-        return layers.shares(output.read_text().splitlines())
+        loop, process = (_between(deployment.ledger(what)) for what in ("loop", "process"))
+        return layers.shares(output.read_text().splitlines(), loop / process)
+
+
+def _between(readings: list[tuple[int, int]]) -> int:
+    """Return what was used between the last worker's start and its end."""
+    (_, start), (_, end) = readings[-2:]
+    return end - start
 
 
 def _prepare(deployment: Deployment, documents: int) -> None:

@@ -77,6 +77,8 @@ async def _loaded_mib(duration_s: float) -> tuple[float, float]:
                 await _fill_up(deployment)
                 seen.append((at, worker.rss_bytes() / _MIB))
                 worker.check()
+            if (await deployment.jobs.counts())["completed"] < _BACKLOG:
+                raise SystemExit("the worker was not busy")
     second = [mib for at, mib in seen if part_s <= at < 2 * part_s]
     last = [mib for at, mib in seen if at >= duration_s - part_s]
     return mean(second), mean(last)

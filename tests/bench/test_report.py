@@ -33,7 +33,7 @@ def test_a_row_shows_median_span_goal_and_whether_it_is_met():
 
 
 def test_a_page_is_made_when_there_is_none(tmp_path):
-    put_into(tmp_path / "page.md", "Speed", "| table |")
+    put_into(tmp_path / "page.md", "# Speed\n", "| table |")
 
     text = (tmp_path / "page.md").read_text()
     assert text.startswith("# Speed\n")
@@ -42,10 +42,10 @@ def test_a_page_is_made_when_there_is_none(tmp_path):
 
 def test_only_the_table_of_a_page_is_replaced(tmp_path):
     page = tmp_path / "page.md"
-    put_into(page, "Speed", "old")
+    put_into(page, "# Speed\n", "old")
     page.write_text(page.read_text().replace("# Speed", "# Speed\n\nWhy it matters.") + "\nReasons.\n")
 
-    put_into(page, "Speed", "new")
+    put_into(page, "# Speed\n", "new")
 
     assert "# Speed\n\nWhy it matters.\n\n<!-- measured: begin -->\nnew\n<!-- measured: end -->\n\nReasons.\n" == (
         page.read_text()
@@ -57,6 +57,6 @@ def test_a_page_without_a_place_for_the_table_is_left_alone(tmp_path):
     page.write_text("# Mine\n")
 
     with pytest.raises(SystemExit, match="has no marks"):
-        put_into(page, "Speed", "new")
+        put_into(page, "# Speed\n", "new")
 
     assert "# Mine\n" == page.read_text()
