@@ -15,7 +15,10 @@ from jobframe.core.policy import Policy
 from jobframe.store import policies
 from jobframe.store.store import Store
 from tests.conformance.world import START_MS, World
+from tests.fleet.fixtures import fleet
 from tests.proxy import Proxy
+
+__all__ = ["calls", "far_jobs", "fleet", "proxy", "world"]
 
 
 @attrs.frozen
