@@ -64,8 +64,6 @@ def test_a_client_imports_no_plugin_and_nothing_of_the_worker():
 
 def test_every_public_name_can_be_fetched_and_no_other():
     assert sorted([*jobframe.__all__, "__version__"]) == dir(jobframe)
-        name for name in [*jobframe.__all__, "__version__"] if name in dir(jobframe)
-    ]
     assert all(getattr(jobframe, name) is not None for name in dir(jobframe))
     with pytest.raises(AttributeError, match="module 'jobframe' has no attribute 'conect'"):
         jobframe.conect  # noqa: B018 - the mistake itself

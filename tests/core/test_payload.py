@@ -176,7 +176,6 @@ def test_a_type_without_fields_refuses_any():
         ({"left": "\ud800"}, "a text that is no valid Unicode"),
         ({"left": float("nan")}, "NaN and infinity are no numbers of JSON"),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_is_refused_by_field_and_type(payload, problem):
     assert problem == refusal(CORNER.encode, payload)
