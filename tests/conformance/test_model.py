@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.conformance.model import Queues
+from tests.conformance.machine import Queues
 
 
 def judge(url: str, namespace: str, examples: int, steps: int) -> None:
