@@ -94,6 +94,20 @@ async def test_a_caller_that_gave_up_leaves_the_others_their_answers(far_jobs, p
     assert "waiting" == await (await far_jobs.job("book.close:one")).status()
 
 
+async def test_a_caller_that_gave_up_leaves_the_others_their_error(far_jobs, proxy, world):
+    first = await blocked(far_jobs, proxy)
+    one, other = await gathered([far_jobs.enqueue("book.close"), far_jobs.enqueue("book.close")], far_jobs)
+    one.cancel()
+    await world.store.redis.config_set("maxmemory", "1")
+    proxy.release()
+    try:
+        with pytest.raises(StoreFull):
+            await other
+    finally:
+        await world.store.redis.config_set("maxmemory", "0")
+    await first
+
+
 async def test_closing_waits_for_what_is_being_sent(far_jobs, proxy, world):
     first = await blocked(far_jobs, proxy)
     (other,) = await gathered([far_jobs.enqueue("book.close")], far_jobs)

@@ -210,10 +210,14 @@ async def subscriptions(world, before=frozenset()):
     return {client["id"] for client in await world.store.redis.client_list(_type="pubsub")} - before
 
 
-async def test_a_server_that_is_away_for_a_while_is_waited_for(world, far_jobs, proxy):
+async def test_a_server_that_is_away_for_a_while_is_waited_for(world, far_jobs, proxy, monkeypatch):
+    monkeypatch.setattr(ends, "_LOOK_EVERY_S", 0.05)
     handle = await far_jobs.enqueue("book.read")
-    await proxy.refuse()
     waiting = asyncio.create_task(handle.result(timeout=20))
+    await waiters(world)
+    await proxy.refuse()
+    await asyncio.sleep(0.2)  # so that it looks in vain, however often
+    assert not waiting.done()
     for claimed in (await world.claim()).jobs:
         await world.end("w1", claimed, DONE)
     await proxy.accept()
