@@ -123,7 +123,7 @@ class _Simulation:
         offered_us = self.load.jobs * 1e6 / self.load.rate
         late = sorted(self.late_us)
         return Answer(
-            keeps_up=self.now < 1.03 * offered_us + 20_000 + self.load.job_us,
+            keeps_up=self.now < 1.03 * offered_us + 5_000 + self.load.job_us,
             server_busy=min(1.0, self.busy / self.now + self.load.workers * self.costs.idle / 1e6),
             p50_ms=percentile(late, 50) / 1e3,
             p99_ms=percentile(late, 99) / 1e3,
@@ -173,7 +173,8 @@ class _Simulation:
             self.at(self.now + _HOP_US, lambda: self.send(lambda: self.claim(worker)))
 
     def claim(self, worker: _Worker) -> tuple[float, Callable[[], None]]:
-        jobs = [self.waiting.popleft() for _ in range(min(len(self.waiting), self.load.max_jobs - worker.taken))]
+        room = min(self.load.max_jobs - worker.taken, max(1, self.load.max_jobs // 2))  # the other half runs meanwhile
+        jobs = [self.waiting.popleft() for _ in range(min(len(self.waiting), room))]
         worker.taken += len(jobs)
         worker.more = bool(self.waiting)
         cost = self.cost("claim", len(jobs)) + (self.wake() if worker.more else 0.0)
