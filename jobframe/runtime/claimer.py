@@ -20,25 +20,37 @@ _LONGEST_WATCH_S = 3600.0
 class Room:
     """How much this worker can start now, in each lane by the pool that its jobs run in."""
 
-    def __init__(self, max_jobs: int, taken: Callable[[], int], free_in: Callable[[str, int], int]) -> None:
+    def __init__(self, max_jobs: int, taken: Callable[[], int], free_in: Callable[[str, int, int], int]) -> None:
         """
         Count room.
 
         Args:
             max_jobs: Jobs at once in this process.
             taken: Jobs that run or are not yet settled.
-            free_in: Free places in the pool of a ``run_in``, at most so many.
+            free_in: Free places in the pool of a ``run_in``, at most so many, for calls of so many jobs.
 
         """
         self._max_jobs = max_jobs
         self._taken = taken
         self._free_in = free_in
+        self._runnables: Mapping[str, Runnable] = {}
+        self._pool_of: dict[str, tuple[str, int]] = {}
 
     def lanes(self, runnables: Mapping[str, Runnable], freed: int = 0) -> dict[str, int]:
         """Return the room in each lane that has any, once *freed* more jobs are settled."""
         total = self._max_jobs - self._taken() + freed
-        lanes = {each.lane: self._free_in(each.policy.run_in, total) for each in runnables.values()}
-        return {lane: room for lane, room in lanes.items() if room > 0}
+        rooms = {lane: self._free_in(run_in, total, batch) for lane, (run_in, batch) in self._pools(runnables).items()}
+        return {lane: room for lane, room in rooms.items() if room > 0}
+
+    def _pools(self, runnables: Mapping[str, Runnable]) -> Mapping[str, tuple[str, int]]:
+        """Return for each lane in which pool its jobs run, and how many share one call at least when there are many."""
+        if runnables is not self._runnables:
+            self._runnables, self._pool_of = runnables, {}
+            for each in runnables.values():
+                batch = each.type.batch or 1
+                _, others = self._pool_of.get(each.lane, ("", batch))
+                self._pool_of[each.lane] = each.policy.run_in, min(batch, others)
+        return self._pool_of
 
 
 class Claimer:
@@ -132,12 +144,12 @@ class Claimer:
             self._watch(answer.watch_ms)
         if answer.jobs:
             self._take(answer)
-        if answer.more and answer.jobs and self._room.lanes(self._runnables()):
+        if answer.more and self._room.lanes(self._runnables()):  # also when all that it found had expired
             self._look.set()
         elif not answer.more:
             self._want_wake()
         self._look_if_missed()
-        if not (answer.jobs and answer.more) and not self._look.is_set():
+        if not answer.more and not self._look.is_set():
             self.idle.set()
 
     def unanswered(self) -> None:

@@ -17,7 +17,7 @@ Content = Mapping[str, Mapping[str, Any]]
 KNOWN = re.compile(
     r"control|types|limits|digests|runs-in|superseded|paused|passes|workers|worker-info|claims|calls|clients|suspicions"
     r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
-    r"|(active|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
+    r"|(active|leaving|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
 )
 LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")
 ENDED = ("completed:{}", "given:{}", "failed:{}", "cancelled:{}")
@@ -125,12 +125,16 @@ def _scheduling(content: Content, type: str, limits: Limits, now: int) -> Iterat
         if kind in ("ready", "due") and lane != limits.lane and type in content[key]:
             yield f"stands in {key}, its lane is {limits.lane}"
     scores = [score for level in "hnl" for score in content.get(f"queue:{type}:{level}", {}).values()]
-    full = limits.cap and len(content.get(f"active:{type}", {})) >= limits.cap
+    leaving = [until for until in content.get(f"leaving:{type}", {}).values() if until >= now]
+    taken = len(content.get(f"active:{type}", {})) + len(leaving)
+    full = limits.cap and taken >= limits.cap
     ready, due = type in content.get(f"ready:{limits.lane}", {}), content.get(f"due:{limits.lane}", {}).get(type)
     if not scores or limits.paused or full:
         if ready:
             yield "is ready, and nothing of it can start"
-        return
+        if not (full and scores and leaving) or limits.paused:
+            return
+        scores = [max(min(scores), min(leaving) + 1)]  # it must be looked at when the next slot is surely free
     if not ready and (due is None or due > max(min(scores), now)):
         yield f"is in neither ready nor due in time: first at {min(scores) - now:+.0f} ms, due {due}"
 

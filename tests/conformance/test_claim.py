@@ -181,7 +181,6 @@ async def test_concurrency_is_exact_over_all_workers(world):
         Parked("why"),
         Retried(HOUR),
         Snoozed(HOUR),
-        Interrupted(HOUR),
         Crashed(),
     ],
 )

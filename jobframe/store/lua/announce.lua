@@ -1,10 +1,10 @@
 -- A starting worker registers itself, puts its policies in force for the types it runs, and learns those in force.
 -- ARGV: clock, worker, lease ms, or 0 for one that has joined, info JSON, 1 to apply or 0 to follow, time the file was
 --       edited (ms), then per type: name, digest, weight, cap (0 none), keep_completed, keep_result ms, keep_failed ms, expires ms (0 never),
---       run_in, document (JSON object without version and at)
+--       pool, document (JSON object without version and at)
 -- Returns: per type, in order: name, lane, document in force; nothing when it had joined and was given up for dead since
 -- A file whose policy was superseded after its last edit follows: a restarted old worker does not undo a newer file.
--- A lane is the set of worker kinds that run a type, with its run_in: no worker is woken for a type it does not run.
+-- A lane is the set of worker kinds that run a type, with its pool: no worker is woken for a type it does not run.
 local worker, lease, info, apply, edited = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
 local PER_TYPE = 10
 call('HSETNX', P .. 'control', 'epoch', whole(now_us))

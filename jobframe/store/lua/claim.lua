@@ -130,7 +130,7 @@ end
 local function take(t, p, pass, n)
   local running = 0
   if p.cap > 0 then
-    running = call('ZCARD', P .. 'active:' .. t)
+    running = taken_slots(t)
     n = math.min(n, p.cap - running)
   end
   if p.paused or n <= 0 then

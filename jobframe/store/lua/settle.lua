@@ -104,6 +104,18 @@ local function end_with_reason(t, p, kind, group)
   if kind ~= 'parked' then trim(t, p, kind, 2 * #group.ids) end
 end
 
+-- A thread's job is given back with a delay, for its handler runs on until its process has ended: so long its slot is
+-- taken.
+local function hold_slots(t, group)
+  local leaving = {}
+  for i, id in ipairs(group.ids) do
+    local due = due_time(group.arguments[i])
+    if due > now then leaving[#leaving + 1], leaving[#leaving + 2] = due, id end
+  end
+  call('ZREMRANGEBYSCORE', P .. 'leaving:' .. t, '-inf', '(' .. now)
+  variadic('ZADD', P .. 'leaving:' .. t, leaving)
+end
+
 local function requeue(t, p, kind, group)
   local queues = {h = {}, n = {}, l = {}}
   for i, id in ipairs(group.ids) do
@@ -111,6 +123,7 @@ local function requeue(t, p, kind, group)
     queue[#queue + 1], queue[#queue + 2] = due_time(group.arguments[i]), id
   end
   for name, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. name, queue) end
+  if kind == 'interrupted' and p.cap > 0 then hold_slots(t, group) end
   store_pairs(P .. 'record:' .. t, group.ids, group.data)
   call('HINCRBY', P .. 'counters:' .. t, kind, #group.ids)
 end

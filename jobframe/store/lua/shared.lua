@@ -140,12 +140,24 @@ local function earliest(t, p)
   return first
 end
 
+-- The taken slots of a limited type: its running jobs, and those given back by a process that may not have ended yet.
+local function taken_slots(t)
+  return call('ZCARD', P .. 'active:' .. t) + call('ZCOUNT', P .. 'leaving:' .. t, now, '+inf')
+end
+
+-- When a full type may start a job that is due at `first` without anybody telling: when the next process has surely
+-- ended. nil when only a running job can make room: its settling arms the type.
+local function next_slot(t, first)
+  local until_ = tonumber(call('ZRANGEBYSCORE', P .. 'leaving:' .. t, now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
+  return until_ and math.max(first, until_ + 1)
+end
+
 -- Put the type where it belongs: in `ready` (a due job and a free slot), in `due` (its next due time), or in neither
 -- (paused, full or empty). Whatever frees a slot or adds a job calls this, so that no type stays out.
 local function arm(t, p)
   local ready, due = P .. 'ready:' .. p.lane, P .. 'due:' .. p.lane
-  local closed = p.paused or (p.cap > 0 and call('ZCARD', P .. 'active:' .. t) >= p.cap)
-  local first = not closed and earliest(t, p)
+  local first = not p.paused and earliest(t, p)
+  if first and p.cap > 0 and taken_slots(t) >= p.cap then first = next_slot(t, first) end
   if not first then
     call('ZREM', ready, t)
     call('ZREM', due, t)
