@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobframe.core.outcome import Cancelled, Completed, Crashed, Failed, Interrupted, Parked, Retried, Snoozed
+from jobframe.core.outcome import Cancelled, Completed, Crashed, Failed, Parked, Retried, Snoozed
 from jobframe.store.codec import Record
 from tests.conformance.world import HOUR, SECOND, START_MS, names
 

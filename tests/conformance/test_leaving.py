@@ -14,7 +14,7 @@ async def test_no_other_job_takes_the_slot_before_the_delay_is_over(world):
 
     assert [] == (await world.claim("w2")).jobs
     world.now += 1001
-    assert ["a:x"] == names(await world.claim("w2"))
+    assert ["a:y"] == names(await world.claim("w2"))
 
 
 async def test_the_type_is_looked_at_when_the_slot_is_free(world):
