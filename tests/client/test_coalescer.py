@@ -307,6 +307,22 @@ async def test_a_call_whose_answer_was_lost_is_sent_again_and_enqueues_nothing_t
     assert {handle.id.removeprefix("book.read:") for handle in handles} == set(await world.bodies("book.read"))
 
 
+async def test_a_job_that_was_done_and_forgotten_before_its_answer_arrived_is_not_run_again(far_jobs, proxy, world):
+    await world.announce(JobType("book.read", 1, read, {}), keep_result_ms=0, keep_completed=0)
+    await far_jobs.enqueue("book.read", delay="1h")
+    proxy.hold()
+    enqueueing = asyncio.create_task(far_jobs.enqueue("book.read", key="k"))
+    await proxy.held()
+    claimed = [job for job in (await world.claim()).jobs if job.type == "book.read"]
+    assert [True] == await world.complete("w1", claimed)
+    proxy.cut()
+    proxy.release()
+
+    assert (await enqueueing).created
+    counts = await world.jobs.counts("book.read")
+    assert (0, 1) == (counts["waiting"], counts["completed"])
+
+
 async def test_a_job_found_in_its_place_is_found_again_after_a_lost_answer(far_jobs, proxy):
     await far_jobs.enqueue("book.close", key="k", id="holder")
     proxy.lose_answers(1)

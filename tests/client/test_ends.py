@@ -17,6 +17,11 @@ AT_ONCE_S = 4.0
 """Less than the look now and then: what comes sooner came with the message."""
 
 
+async def at_once(handle, timeout=None):  # noqa: ASYNC109 - that of the wait in question
+    """Wait for the result, but not so long that it may have been found without its message."""
+    return await asyncio.wait_for(handle.result(timeout), AT_ONCE_S)
+
+
 async def finish(world, outcome):
     """Claim the one job that is due and end its attempt."""
     (claimed,) = (await world.claim()).jobs
@@ -49,11 +54,11 @@ async def test_a_result_is_there_after_the_end(world, outcome, result):
 
 async def test_a_result_is_told_when_the_job_ends(world):
     handle = await world.jobs.enqueue("book.close")
-    waiting = asyncio.create_task(handle.result())
+    waiting = asyncio.create_task(at_once(handle))
     await waiters(world)
     await finish(world, DONE)
 
-    assert {"pages": [1, 2]} == await asyncio.wait_for(waiting, AT_ONCE_S)
+    assert {"pages": [1, 2]} == await waiting
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -69,7 +74,7 @@ async def test_another_end_is_raised_with_its_reason(world, before, outcome, err
     handle = await world.jobs.enqueue("book.close")
     if before:
         await finish(world, outcome)
-    waiting = asyncio.create_task(handle.result(timeout=AT_ONCE_S))
+    waiting = asyncio.create_task(at_once(handle))
     if not before:
         await waiters(world)
         await finish(world, outcome)
@@ -82,7 +87,7 @@ async def test_another_end_is_raised_with_its_reason(world, before, outcome, err
 
 async def test_a_job_that_is_cancelled_while_it_waits_ends_the_wait(world):
     handle = await world.jobs.enqueue("book.close")
-    waiting = asyncio.create_task(handle.result(timeout=AT_ONCE_S))
+    waiting = asyncio.create_task(at_once(handle))
     await waiters(world)
 
     assert "cancelled" == await handle.cancel("no use")
@@ -95,13 +100,13 @@ async def test_a_job_that_never_was_is_not_waited_for(world):
     await world.jobs.purge("book.close", state="waiting")
 
     with pytest.raises(JobNotFound):
-        await handle.result(timeout=AT_ONCE_S)
+        await at_once(handle)
 
 
 @pytest.mark.parametrize("outcome", [Retried(0), Snoozed(0)])
 async def test_a_wait_outlasts_attempts_that_are_not_the_last(world, outcome):
     handle = await world.jobs.enqueue("book.close")
-    waiting = asyncio.create_task(handle.result(timeout=AT_ONCE_S))
+    waiting = asyncio.create_task(at_once(handle))
     await waiters(world)
 
     await finish(world, outcome)
@@ -118,7 +123,7 @@ async def test_after_an_operators_retry_the_new_end_counts(world):
         await handle.result()
 
     await world.jobs.retry(handle.id)
-    waiting = asyncio.create_task(handle.result(timeout=AT_ONCE_S))
+    waiting = asyncio.create_task(at_once(handle))
     await waiters(world)
     await finish(world, DONE)
 
@@ -146,7 +151,7 @@ async def test_a_timeout_that_is_no_duration_is_refused(world):
 
 async def test_many_wait_for_one_job_and_one_for_many(world):
     handles = await world.jobs.enqueue_many([("book.close",)] * 20)
-    waiting = [asyncio.create_task(handle.result(timeout=AT_ONCE_S)) for handle in handles * 3]
+    waiting = [asyncio.create_task(at_once(handle)) for handle in handles * 3]
     await waiters(world, 20)
 
     await world.complete("w1", (await world.claim()).jobs)
@@ -156,7 +161,7 @@ async def test_many_wait_for_one_job_and_one_for_many(world):
 
 async def test_who_gives_up_does_not_silence_the_others(world):
     handle = await world.jobs.enqueue("book.close")
-    patient = [asyncio.create_task(handle.result(timeout=AT_ONCE_S)) for _ in range(2)]
+    patient = [asyncio.create_task(at_once(handle)) for _ in range(2)]
     with pytest.raises(Timeout):
         await handle.result(timeout=0.05)
 
@@ -168,9 +173,7 @@ async def test_who_gives_up_does_not_silence_the_others(world):
 
 async def test_clients_wait_independently_of_each_other(world, far_jobs):
     handle = await world.jobs.enqueue("book.close", id="x")
-    waiting = [
-        asyncio.create_task(each.result(timeout=AT_ONCE_S)) for each in (handle, await far_jobs.job("book.close:x"))
-    ]
+    waiting = [asyncio.create_task(at_once(each)) for each in (handle, await far_jobs.job("book.close:x"))]
     await waiters(world, 2)
 
     for claimed in (await world.claim()).jobs:
@@ -182,7 +185,7 @@ async def test_clients_wait_independently_of_each_other(world, far_jobs):
 async def test_an_end_whose_message_was_lost_is_found_by_looking(world, monkeypatch):
     monkeypatch.setattr(ends, "_LOOK_EVERY_S", 0.1)
     handle = await world.jobs.enqueue("book.close")
-    waiting = asyncio.create_task(handle.result(timeout=20))
+    waiting = asyncio.create_task(at_once(handle, timeout=20))
     await waiters(world)
     await world.store.redis.delete(f"{world.store.keys.prefix}waiters")  # as if it had been told, and nobody heard
     await finish(world, DONE)
@@ -190,10 +193,35 @@ async def test_an_end_whose_message_was_lost_is_found_by_looking(world, monkeypa
     assert {"pages": [1, 2]} == await waiting
 
 
+async def test_a_message_before_the_end_makes_it_look_once(world, calls):
+    handle = await world.jobs.enqueue("book.close")
+    waiting = asyncio.create_task(at_once(handle))
+    await waiters(world)
+    before = calls()
+    channel = world.store.keys.ended_channel(world.jobs.ends._client)
+    await world.store.redis.publish(channel, f"book.close\t{handle.id.removeprefix('book.close:')}")
+    await until(lambda: calls() > before, "it looks")
+    await asyncio.sleep(0.1)  # time for many looks
+
+    assert 1 == calls() - before
+    await finish(world, DONE)
+    assert {"pages": [1, 2]} == await waiting
+
+
+async def test_a_message_about_another_job_is_for_nobody(world, calls):
+    handle = await world.jobs.enqueue("book.close")
+    waiting = asyncio.create_task(at_once(handle))
+    await waiters(world)
+    await world.store.redis.publish(world.store.keys.ended_channel(world.jobs.ends._client), "book.close\tother")
+
+    await finish(world, DONE)
+    assert {"pages": [1, 2]} == await waiting
+
+
 async def test_a_subscription_that_was_cut_is_made_again(world, far_jobs, proxy, monkeypatch):
     handle = await far_jobs.enqueue("book.read")
     monkeypatch.setattr(ends, "_LOOK_EVERY_S", 100)
-    waiting = asyncio.create_task(handle.result(timeout=20))
+    waiting = asyncio.create_task(at_once(handle, timeout=20))
     await waiters(world)
     before = await subscriptions(world)
     proxy.cut()
@@ -213,7 +241,7 @@ async def subscriptions(world, before=frozenset()):
 async def test_a_server_that_is_away_for_a_while_is_waited_for(world, far_jobs, proxy, monkeypatch):
     monkeypatch.setattr(ends, "_LOOK_EVERY_S", 0.05)
     handle = await far_jobs.enqueue("book.read")
-    waiting = asyncio.create_task(handle.result(timeout=20))
+    waiting = asyncio.create_task(at_once(handle, timeout=20))
     await waiters(world)
     await proxy.refuse()
     await asyncio.sleep(0.2)  # so that it looks in vain, however often
