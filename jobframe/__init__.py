@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jobframe.client import Handle, Jobs, SyncHandle, SyncJobs, connect, connect_sync
     from jobframe.config.settings import settings
+    from jobframe.core.batch import Job
     from jobframe.core.context import App, Context
     from jobframe.core.errors import (
         ConfigError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "client": ("Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync"),
     "config.settings": ("settings",),
+    "core.batch": ("Job",),
     "core.context": ("App", "Context"),
     "core.errors": (
         "ConfigError", "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError",
@@ -61,11 +63,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - the order of the table above
-    "Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync", "settings", "App", "Context", "ConfigError",
-    "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError", "Problem", "QueueFull",
-    "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout", "UnknownJobType", "Event", "JobInfo", "NewJob",
-    "State", "JobType", "job", "Cancel", "Fail", "Retry", "Snooze", "restricted", "printable", "hookimpl", "arq_dumps",
-    "arq_loads", "WorkerSettings",
+    "Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync", "settings", "Job", "App", "Context",
+    "ConfigError", "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError",
+    "Problem", "QueueFull", "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout", "UnknownJobType", "Event",
+    "JobInfo", "NewJob", "State", "JobType", "job", "Cancel", "Fail", "Retry", "Snooze", "restricted", "printable",
+    "hookimpl", "arq_dumps", "arq_loads", "WorkerSettings",
 ]  # fmt: skip
 
 

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, update_wrapper
 from typing import Any
 
-from jobframe.core.errors import PayloadError
+from jobframe.core.batch import LARGEST_BATCH
 from jobframe.core.payload import Shape
 from jobframe.core.policy import parse_key
+from jobframe.core.signature import payload_class, payload_class_of_batch
 
 __all__ = ["JobType", "check_name", "declared", "job"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*")
 _LONGEST_NAME = 64
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _declared: dict[str, JobType] = {}
 
 
@@ -27,19 +27,28 @@ class JobType:
     Attributes:
         name: ``[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*``, at most 64 characters.
         version: Version of its payload's shape, from 1.
-        handler: ``(ctx, payload)`` or ``(ctx)``, async or plain.
+        handler: ``(ctx, payload)`` or ``(ctx)``, with *batch* a list of `Job`; async or plain.
+        batch: Most jobs of one call of the handler; None for a handler of one job.
         shape: What its payload must look like.
         is_async: Whether the handler is an ``async def``.
         policy: The author's defaults: `Policy` attribute → value.
+        run: Calls a handler of one job with context and payload, whether it takes a payload or not.
 
     """
 
-    def __init__(self, name: str, version: int, handler: Callable[..., Any], policy: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        handler: Callable[..., Any],
+        policy: Mapping[str, object],
+        batch: int | None = None,
+    ) -> None:
         """
         Check everything that can be checked when the type is declared.
 
         Raises:
-            ValueError: A bad name, version, handler signature or policy value.
+            ValueError: A bad name, version, batch, handler signature or policy value.
             PayloadError: The payload class cannot be carried by JSON.
 
         """
@@ -50,7 +59,9 @@ class JobType:
         self.version = version
         self.handler = handler
         self.is_async = inspect.iscoroutinefunction(handler)
-        self.shape = Shape(name, _payload_class(name, handler))
+        self.batch = _check_batch(name, batch)
+        self.shape = Shape(name, (payload_class if batch is None else payload_class_of_batch)(name, handler))
+        self.run: Callable[[Any, Any], Any] = handler if self.shape.cls is not None else _without_payload(handler)
         self.policy = {"run_in": "loop" if self.is_async else "thread", **_parse_policy(name, policy)}
         if self.policy["run_in"] == ("thread" if self.is_async else "loop"):
             kind, right = ("an async def", "loop") if self.is_async else ("a plain def", "thread")
@@ -62,32 +73,36 @@ class JobType:
         """Call the handler itself, as a test would."""
         return self.handler(*args, **kwargs)
 
-    def run(self, context: Any, payload: Any) -> Any:
-        """Call the handler as it was declared: with the payload, or without one when the type has no fields."""
-        return self.handler(context) if self.shape.cls is None else self.handler(context, payload)
-
     def __repr__(self) -> str:
         """Name and version."""
         return f"<JobType {self.name} v{self.version}>"
 
 
-def job(name: str, *, version: int = 1, **policy: Any) -> Callable[[Callable[..., Any]], JobType]:
+def job(
+    name: str, *, version: int = 1, batch: int | None = None, **policy: Any
+) -> Callable[[Callable[..., Any]], JobType]:
     """
     Declare the decorated function as the handler of job type *name*.
+
+    With *batch* the handler takes ``jobs: list[Job[Payload]]``, those that one claim brought, and returns a list of as
+    many results, exceptions or signals, in their order. Each job keeps its own lease, fence, slot and outcome; limits
+    count jobs. The timeout is the call's. An exception that it raises, and a list of another length, is the failed
+    attempt of every job of the call.
 
     Args:
         name: Type name; by habit ``<plugin>.<verb>``.
         version: Version of the payload's shape.
+        batch: Most jobs of one call, 1 to 256; without it every job has a call of its own.
         **policy: The author's defaults, with the keys and values of ``jobs.toml``, which wins: ``timeout="2m"``.
 
     Raises:
-        ValueError: A bad name, version, handler signature or policy value.
+        ValueError: A bad name, version, batch, handler signature or policy value.
         PayloadError: The payload class cannot be carried by JSON.
 
     """
 
     def declare(handler: Callable[..., Any]) -> JobType:
-        job_type = JobType(name, version, handler, policy)
+        job_type = JobType(name, version, handler, policy, batch)
         _declared[name] = job_type
         return job_type
 
@@ -114,6 +129,17 @@ def check_name(name: str) -> str:
     return name
 
 
+def _check_batch(name: str, batch: object) -> int | None:
+    if batch is None or (type(batch) is int and 1 <= batch <= LARGEST_BATCH):
+        return batch
+    msg = f"job type {name}: batch must be a whole number from 1 to {LARGEST_BATCH}, got {batch!r}"
+    raise ValueError(msg)
+
+
+def _without_payload(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    return lambda context, _: handler(context)
+
+
 def _parse_policy(name: str, policy: Mapping[str, object]) -> dict[str, Any]:
     parsed: dict[str, Any] = {}
     for key, value in policy.items():
@@ -127,28 +153,3 @@ def _parse_policy(name: str, policy: Mapping[str, object]) -> dict[str, Any]:
             raise ValueError(msg) from None
         parsed[attribute] = parsed_value
     return parsed
-
-
-def _payload_class(name: str, handler: Callable[..., Any]) -> type | None:
-    signature = inspect.signature(handler)
-    parameters = list(signature.parameters.values())
-    if len(parameters) not in (1, 2) or any(each.kind not in _POSITIONAL for each in parameters):
-        msg = f"job type {name}: the handler takes (ctx) or (ctx, payload), not {signature}"
-        raise ValueError(msg)
-    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-        msg = f"job type {name}: the handler yields; it must return its result"
-        raise ValueError(msg)
-    return _annotated_class(name, handler, parameters[1]) if len(parameters) > 1 else None
-
-
-def _annotated_class(name: str, handler: Callable[..., Any], parameter: inspect.Parameter) -> type:
-    annotation = parameter.annotation
-    if isinstance(annotation, str):
-        try:
-            annotation = eval(annotation, getattr(handler, "__globals__", {}))  # noqa: S307 - the author's own annotation
-        except NameError:
-            problem = f"the class {annotation} of the handler's parameter must stand at the top level of its module"
-            raise PayloadError(name, problem) from None
-    if not isinstance(annotation, type) or annotation is inspect.Parameter.empty:
-        raise PayloadError(name, f"annotate the handler's parameter {parameter.name!r} with an attrs class")
-    return annotation

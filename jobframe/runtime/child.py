@@ -23,17 +23,18 @@ import msgspec
 
 from jobframe.client.blocking import SyncJobs, runner
 from jobframe.client.jobs import Jobs
+from jobframe.core.batch import Job
 from jobframe.core.context import App, Context, FollowUp
 from jobframe.core.decide import class_names
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Cancel, Fail, Retry, Signal, Snooze, as_signal
 from jobframe.core.scrub import describe
-from jobframe.runtime.result import BadResult, encode
+from jobframe.runtime.result import BadResult, encode, one_each
 from jobframe.store.enqueue import Encoded
 from jobframe.store.store import Store
 
-__all__ = ["Answer", "ChildParts", "RemoteError", "Request", "serve"]
+__all__ = ["Answer", "ChildParts", "Part", "RemoteError", "Request", "serve"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -60,20 +61,33 @@ class ChildParts:
 
 
 @attrs.frozen
+class Part:
+    """
+    One job that a handler is run for.
+
+    Attributes:
+        body: The payload's JSON.
+        facts: Arguments of its `Context`.
+
+    """
+
+    body: bytes
+    facts: dict[str, Any]
+
+
+@attrs.frozen
 class Request:
     """
     A handler to run.
 
     Attributes:
         type: Job type.
-        body: The payload's JSON.
-        facts: Arguments of its `Context`.
+        parts: Its jobs: one, or those of a call of a batch handler.
 
     """
 
     type: str
-    body: bytes
-    facts: dict[str, Any]
+    parts: tuple[Part, ...]
 
 
 class RemoteError(Exception):
@@ -98,7 +112,7 @@ class RemoteError(Exception):
 @attrs.frozen
 class Answer:
     """
-    How a handler ended in a child.
+    How a handler ended in a child, for one job.
 
     Attributes:
         result: Its result as JSON.
@@ -140,9 +154,9 @@ def serve(pipe: Connection, opener: Callable[..., ChildParts], args: tuple[Any, 
     try:
         child = _Child(opener(*args))
     except BaseException as error:  # noqa: BLE001 - a plugin's import or lifespan may raise anything
-        pipe.send(Answer(error=(class_names(error), describe(error, b""))))
+        pipe.send([_raised(error, b"")])
         return
-    pipe.send(Answer())
+    pipe.send([Answer()])
     while True:
         try:
             request = pipe.recv()
@@ -187,21 +201,25 @@ class _Child:
         """Check and encode a follow-up of a handler."""
         return await self.jobs.encode(job)
 
-    def answer(self, request: Request) -> Answer:
-        """Run one handler."""
-        job_type = self.types[request.type]
-        context = Context(self, **request.facts, loop=None if job_type.is_async else self.loop)
+    def answer(self, request: Request) -> list[Answer]:
+        """Run one handler and answer for each of its jobs."""
+        job_type, bodies = self.types[request.type], [part.body for part in request.parts]
+        seen = bodies[0] if job_type.batch is None else b"[" + b",".join(bodies) + b"]"
+        loop = None if job_type.is_async else self.loop
+        contexts = [Context(self, **part.facts, loop=loop) for part in request.parts]
         try:
-            returned = job_type.run(context, job_type.shape.decode(request.body))
-            result = self._run(returned) if job_type.is_async else returned
-            return Answer(encode(result), tuple(job for job in context.follow_ups if isinstance(job, Encoded)))
-        except BadResult as bad:
-            return Answer(refused=str(bad))
+            payloads = [job_type.shape.decode(body) for body in bodies]
+            if job_type.batch is None:
+                results = [self._finished(job_type, job_type.run(contexts[0], payloads[0]))]
+            else:
+                returned = self._finished(job_type, job_type.handler(list(map(Job, payloads, contexts))))
+                results = one_each(returned, len(contexts))
         except BaseException as error:  # noqa: BLE001 - also SystemExit: the worker decides what it means
-            signal = as_signal(error)
-            if signal is not None:
-                return Answer(signal=_parts_of(signal))
-            return Answer(error=(class_names(error), describe(error, request.body)))
+            return [_raised(error, seen)] * len(contexts)
+        return [_ended(result, context, seen) for result, context in zip(results, contexts, strict=True)]
+
+    def _finished(self, job_type: JobType, returned: Any) -> Any:
+        return self._run(returned) if job_type.is_async else returned
 
     def _run(self, work: Awaitable[Any]) -> Any:
         """Run *work* in the loop; what it raises is carried past the loop, which SystemExit would end."""
@@ -222,6 +240,24 @@ class _Child:
         for lifespan in parts.lifespans(self.app):
             await lifespans.enter_async_context(lifespan)
         return Jobs(Store(parts.url, parts.namespace))
+
+
+def _ended(result: Any, context: Context, seen: bytes) -> Answer:
+    """Answer for a job whose handler has returned *result* for it, which in a batch may be an exception."""
+    if isinstance(result, BaseException):
+        return _raised(result, seen)
+    try:
+        return Answer(encode(result), tuple(job for job in context.follow_ups if isinstance(job, Encoded)))
+    except BadResult as bad:
+        return Answer(refused=str(bad))
+
+
+def _raised(error: BaseException, seen: bytes) -> Answer:
+    """Answer that the handler raised *error*, in whose text the values of the JSON *seen* are masked."""
+    signal = as_signal(error)
+    if signal is not None:
+        return Answer(signal=_parts_of(signal))
+    return Answer(error=(class_names(error), describe(error, seen)))
 
 
 def _parts_of(raised: Signal) -> tuple[type[Signal], tuple[Any, ...]]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from jobframe.core import clock
 from jobframe.runtime.child import Answer, ChildParts, Request, serve
 from jobframe.runtime.daemon_threads import DaemonThreads
-from jobframe.runtime.running import Attempt
+from jobframe.runtime.running import Work
 
 __all__ = ["ChildDied", "Children"]
 
+AnyWork = TypeVar("AnyWork", bound=Work)
 _BOOT_WITHIN_S = 60.0
 _spawn = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks in whatever state they are
 
@@ -48,24 +48,26 @@ class Children:
         self._busy: set[_Child] = set()
         self._threads = DaemonThreads("jobframe-child")
 
-    async def run(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Answer:
+    async def run(self, work: AnyWork, watch: Callable[[AnyWork], None]) -> Sequence[Answer]:
         """
-        Run the attempt's handler in a child; *watch* is told when the child is up, for its timeout counts from then.
+        Run the handler in a child, which answers for each of its jobs.
+
+        *watch* is told when the child is up, for the timeout counts from then.
 
         Raises:
-            ChildDied: The child died under it, perhaps because the attempt was ended.
+            ChildDied: The child died under it, perhaps because it was stopped.
 
         """
         child = self._take()
-        attempt.stop = child.kill
+        work.stop = child.kill
         try:
             await self._threads.run(child.boot)
-            watch(attempt)
-            answer: Answer = await self._threads.run(child.ask, _request(attempt))
+            watch(work)
+            answers: Sequence[Answer] = await self._threads.run(child.ask, work.request())
         finally:
             self._busy.discard(child)
         self._idle.append(child)
-        return answer
+        return answers
 
     def close(self) -> None:
         """Kill the children."""
@@ -109,9 +111,10 @@ class _Child:
             self._process.kill()
         elif not self._pipe.poll(_BOOT_WITHIN_S):
             self.kill()
-        self._receive().check()
+        (answer,) = self._receive()
+        answer.check()
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> Sequence[Answer]:
         """Have a handler run and wait for its end."""
         try:
             self._pipe.send(request)
@@ -125,30 +128,13 @@ class _Child:
         if self._booted:
             self._process.kill()
 
-    def _receive(self) -> Answer:
+    def _receive(self) -> Sequence[Answer]:
         try:
-            answer: Answer = self._pipe.recv()
+            answers: Sequence[Answer] = self._pipe.recv()
         except (EOFError, OSError):
             raise self._died() from None
-        return answer
+        return answers
 
     def _died(self) -> ChildDied:
         self._process.join()
         return ChildDied(f"its child process ended with exit code {self._process.exitcode}")
-
-
-def _request(attempt: Attempt) -> Request:
-    context = attempt.context
-    return Request(
-        type=attempt.claimed.type,
-        body=bytes(attempt.envelope.body),
-        facts={
-            "job_id": context.job_id,
-            "attempt": context.attempt,
-            "max_attempts": context.max_attempts,
-            "fence": context.fence,
-            "enqueued_ms": context.times_ms[0],
-            "deadline_ms": clock.wall_ms() + attempt.policy.timeout_ms,
-            "headers": dict(context.headers),
-        },
-    )

@@ -58,15 +58,15 @@ def interrupted(attempt: Attempt, delay_ms: int = 0) -> Settled:
 
 
 def _raised(attempt: Attempt, raised: BaseException, worker: str) -> Settled:
-    before, body = attempt.record, bytes(attempt.envelope.body)
+    before, seen = attempt.record, attempt.seen
     outcome = decide(attempt.policy, before.attempts + 1, before.snoozes, raised, ids.roll())
     match outcome:
         case Snoozed():
             return _settled(attempt, outcome, attrs.evolve(before, snoozes=before.snoozes + 1))
         case Cancelled(reason):
-            return _settled(attempt, Cancelled(scrub(reason, body)))
+            return _settled(attempt, Cancelled(scrub(reason, seen)))
         case Failed(reason) if isinstance(raised, Fail):  # the handler's words; all others are ours
-            outcome = Failed(scrub(reason, body))
+            outcome = Failed(scrub(reason, seen))
     errors = (*before.errors, _described(attempt, raised, worker))
     return _settled(attempt, outcome, attrs.evolve(before, attempts=before.attempts + 1, errors=errors))
 
@@ -79,7 +79,7 @@ def _crashed(attempt: Attempt, died: ChildDied, worker: str) -> Settled:
 
 
 def _described(attempt: Attempt, raised: BaseException, worker: str) -> AttemptError:
-    described = raised.described if isinstance(raised, RemoteError) else describe(raised, bytes(attempt.envelope.body))
+    described = raised.described if isinstance(raised, RemoteError) else describe(raised, attempt.seen)
     return AttemptError(attempt.record.attempts + 1, clock.wall_ms(), worker, _run_ms(attempt), *described)
 
 

@@ -8,8 +8,8 @@ of a child, a timeout, a cancel and a shutdown walk the same steps as a return.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import attrs
 import structlog
@@ -32,16 +32,19 @@ from jobframe.core.outcome import (
 )
 from jobframe.core.policy import Policy
 from jobframe.runtime.arq_relay import Relay
+from jobframe.runtime.batch import Call, Member, calls
 from jobframe.runtime.conclusion import conclude, interrupted
 from jobframe.runtime.deadlines import Deadlines
 from jobframe.runtime.pools import Pools
-from jobframe.runtime.running import Attempt, Runnable
+from jobframe.runtime.result import one_each
+from jobframe.runtime.running import Attempt, Runnable, cannot_stop
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record, Unreadable, decode_payload
 from jobframe.store.settle import Settled
 
 __all__ = ["Execution"]
 
+AnyAttempt = TypeVar("AnyAttempt", bound=Attempt)
 _log = structlog.get_logger("jobframe.worker")
 _STATES: dict[type, State] = {
     Completed: State.COMPLETED,
@@ -61,7 +64,7 @@ class Execution:
 
     Attributes:
         running: ``type<tab>id`` → the attempt under way.
-        tasks: The tasks of these attempts.
+        tasks: The tasks that carry them out, one a call of a handler.
 
     """
 
@@ -95,27 +98,49 @@ class Execution:
         self._relay = relay
         self.tasks: set[asyncio.Task[None]] = set()
         self._busy = dict.fromkeys(self._pools, 0)
+        self._shared = 0  # jobs beyond the first of each call
         self._watch = Deadlines(self.running.values()).watch
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs are under way."""
+        return len(self.tasks) + self._shared
+
+    def take(self, jobs: Iterable[Claimed], runnables: Mapping[str, Runnable]) -> None:
+        """Start what one claim brought; those of a type with a batch handler share its calls."""
+        batches: dict[str, list[Claimed]] = {}
+        for claimed in jobs:
+            runnable = runnables[claimed.type]
+            if runnable.type.batch is None:
+                self.start(claimed, runnable)
+            else:
+                batches.setdefault(claimed.type, []).append(claimed)
+        for name, together in batches.items():
+            self._start_together(together, runnables[name])
 
     def start(self, claimed: Claimed, runnable: Runnable) -> None:
         """Open a claimed job and start its handler; a job that cannot be opened is settled at once."""
-        opened = self._open(claimed, runnable)
-        if isinstance(opened, Settled):
-            self._record(opened)
+        attempt = self._open(claimed, runnable, Attempt)
+        if attempt is None:
             return
-        self.running[opened.name] = opened
-        if self._observe is not None:
-            self._observe(_event(opened, State.ACTIVE, "started"))
-        if self._relay is not None and opened.envelope.headers is not None:
-            self._relay.started(claimed.type, claimed.unique, opened.envelope.headers, opened.policy.timeout_ms)
-        self._busy[opened.policy.run_in] += 1
-        opened.task = asyncio.get_running_loop().create_task(self._attempt(opened, opened.policy.run_in))
-        self.tasks.add(opened.task)  # the loop itself keeps only a weak reference
+        self._busy[attempt.policy.run_in] += 1
+        attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt, attempt.policy.run_in))
+        self.tasks.add(attempt.task)  # the loop itself keeps only a weak reference
 
-    def free_in(self, run_in: str, most: int) -> int:
-        """Return how many more handlers the pool of that name can start now, at most *most*."""
+    def _start_together(self, jobs: Iterable[Claimed], runnable: Runnable) -> None:
+        """Open claimed jobs of one type and start its batch handler with those that could be opened."""
+        opened = [self._open(claimed, runnable, Member) for claimed in jobs]
+        members = [member for member in opened if member is not None]
+        for call in calls(members, runnable.type.batch or 1):
+            self._busy[call.run_in] += 1
+            self._shared += len(call.members) - 1
+            call.task = asyncio.get_running_loop().create_task(self._call(call))
+            self.tasks.add(call.task)
+
+    def free_in(self, run_in: str, most: int, batch: int = 1) -> int:
+        """Return how many more jobs the pool of that name can start now in calls of *batch*, at most *most*."""
         size = self._pools[run_in].size
-        return most if size is None else min(most, size - self._busy[run_in])
+        return most if size is None else min(most, (size - self._busy[run_in]) * batch)
 
     def give_back(self) -> None:
         """End as interrupted every attempt whose handler can be stopped: in a thread it cannot."""
@@ -144,20 +169,23 @@ class Execution:
         for attempt in list(self.running.values()):
             attempt.end("lost")
 
-    def _open(self, claimed: Claimed, runnable: Runnable) -> Attempt | Settled:
-        """Decode what was claimed and build the handler's context."""
+    def _open(self, claimed: Claimed, runnable: Runnable, kind: type[AnyAttempt]) -> AnyAttempt | None:
+        """Decode what was claimed, build the handler's context, and tell that it starts; None when it cannot."""
         job_type = runnable.type
         try:
             enqueued_ms, envelope = decode_payload(claimed.payload)
             record = Record.decode(claimed.record)
             if envelope.version > job_type.version:
                 reason = f"too new: payload version {envelope.version}, this worker has {job_type.version}"
-                return _unopened(claimed, Parked(reason))
+                self._refuse(claimed, Parked(reason))
+                return None
             payload = job_type.shape.decode(envelope.body)
         except Unreadable as error:
-            return _unopened(claimed, Parked(str(error)))
+            self._refuse(claimed, Parked(str(error)))
+            return None
         except PayloadError as error:
-            return _unopened(claimed, Failed(f"payload: {error.problem}"))
+            self._refuse(claimed, Failed(f"payload: {error.problem}"))
+            return None
         policy = _own_policy(runnable.policy, envelope)
         context = Context(
             self._services,
@@ -170,7 +198,17 @@ class Execution:
             envelope.headers,
             asyncio.get_running_loop() if policy.run_in == "thread" else None,
         )
-        return Attempt(claimed, runnable, policy, envelope, record, context, payload, clock.monotonic())
+        attempt = kind(claimed, runnable, policy, envelope, record, context, payload, clock.monotonic())
+        self.running[attempt.name] = attempt
+        if self._observe is not None:
+            self._observe(_event(attempt, State.ACTIVE, "started"))
+        if self._relay is not None and envelope.headers is not None:
+            self._relay.started(claimed.type, claimed.unique, envelope.headers, policy.timeout_ms)
+        return attempt
+
+    def _refuse(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Settle a job that cannot be opened."""
+        self._record(Settled(claimed.type, claimed.unique, claimed.fence, claimed.due_ms, outcome))
 
     async def _attempt(self, attempt: Attempt, run_in: str) -> None:
         """Invoke, conclude and record; nothing can end it without an outcome."""
@@ -182,16 +220,41 @@ class Execution:
         except BaseException as error:  # noqa: BLE001 - SystemExit and a handler's own CancelledError are outcomes too
             raised = error
         self._busy[run_in] -= 1
-        self._forget(attempt)
-        if attempt.ended == "lost":
-            return  # another worker has it by now: the store would refuse whatever we say
-        self._record(conclude(attempt, result, raised, self._worker()), attempt)
-
-    def _forget(self, attempt: Attempt) -> None:
-        """Drop the attempt, but not a newer one of the same job, which may run here after this one was lost."""
-        if self.running.get(attempt.name) is attempt:
-            del self.running[attempt.name]
         self.tasks.discard(attempt.task)
+        self._end(attempt, result, raised)
+
+    async def _call(self, call: Call) -> None:
+        """Invoke a batch handler, then conclude and record each of its members."""
+        raised: BaseException | None = None
+        results: list[Any] = [None] * len(call.members)
+        try:
+            if not call.ended:
+                returned = await self._pools[call.run_in].call(call, self._watch_call)
+                results = one_each(returned, len(call.members))
+        except BaseException as error:  # noqa: BLE001 - as above
+            raised = error
+        call.stop = cannot_stop  # or the rest would be cut short
+        self._busy[call.run_in] -= 1
+        for member, result, own in call.ends(results, raised):
+            self._end(member, result, own)
+            if own is not None:
+                await asyncio.sleep(0)  # an error's text is compared with every payload of the call: let others run
+        self._shared -= len(call.members) - 1
+        self.tasks.discard(call.task)
+
+    def _watch_call(self, call: Call) -> None:
+        """Let the timeout of a call count from now, the same for all its members."""
+        first, *others = call.members
+        self._watch(first)
+        for each in others:
+            each.deadline = first.deadline
+
+    def _end(self, attempt: Attempt, result: Any, raised: BaseException | None) -> None:
+        """Conclude and record an attempt whose handler has ended."""
+        if self.running.get(attempt.name) is attempt:  # not a newer one of the same job, begun after this one was lost
+            del self.running[attempt.name]
+        if attempt.ended != "lost":  # then another worker has it: the store would refuse whatever we say
+            self._record(conclude(attempt, result, raised, self._worker()), attempt)
 
     def _record(self, settled: Settled, attempt: Attempt | None = None) -> None:
         """Hand the outcome on; what an operator will want to know of is logged, without a payload."""
@@ -215,10 +278,6 @@ def _own_policy(policy: Policy, envelope: Envelope) -> Policy:
         timeout_ms=policy.timeout_ms if envelope.timeout_ms is None else envelope.timeout_ms,
         max_retries=policy.max_retries if envelope.max_retries is None else envelope.max_retries,
     )
-
-
-def _unopened(claimed: Claimed, outcome: Outcome) -> Settled:
-    return Settled(claimed.type, claimed.unique, claimed.fence, claimed.due_ms, outcome)
 
 
 def _event(attempt: Attempt, state: State, outcome: str, run_ms: int = 0, reason: str = "") -> Event:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
 from jobframe.runtime.children import Children
 from jobframe.runtime.daemon_threads import DaemonThreads
-from jobframe.runtime.running import Attempt
+from jobframe.runtime.running import Work
 
 __all__ = ["LoopPool", "Pool", "Pools", "ProcessPool", "ThreadPool"]
+
+
+AnyWork = TypeVar("AnyWork", bound=Work)
 
 
 class Pool(Protocol):
@@ -25,8 +29,8 @@ class Pool(Protocol):
 
     size: int | None
 
-    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
-        """Have the timeout watched, run the attempt's handler and return its result; raises what it raises."""
+    async def call(self, work: AnyWork, watch: Callable[[AnyWork], None]) -> Any:
+        """Have the timeout watched, run the handler of *work* and return its result; raises what it raises."""
 
 
 class LoopPool:
@@ -34,12 +38,12 @@ class LoopPool:
 
     size: int | None = None
 
-    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
+    async def call(self, work: AnyWork, watch: Callable[[AnyWork], None]) -> Any:
         """Await the handler."""
-        if attempt.task is not None:
-            attempt.stop = attempt.task.cancel
-        watch(attempt)
-        return await attempt.runnable.type.run(attempt.context, attempt.payload)
+        if work.task is not None:
+            work.stop = work.task.cancel
+        watch(work)
+        return await work.invoke()
 
 
 class ThreadPool:
@@ -48,12 +52,16 @@ class ThreadPool:
     def __init__(self, size: int) -> None:
         """Allow *size* threads."""
         self.size: int | None = size
+        self._places = asyncio.Semaphore(size)  # one claim over several lanes may bring more than there are
         self._threads = DaemonThreads("jobframe-handler")
 
-    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
+    async def call(self, work: AnyWork, watch: Callable[[AnyWork], None]) -> Any:
         """Run the handler in a thread and wait until it has ended."""
-        watch(attempt)
-        return await self._threads.run(attempt.runnable.type.run, attempt.context, attempt.payload)
+        async with self._places:
+            if work.ended:
+                return None
+            watch(work)
+            return await self._threads.run(work.invoke)
 
     def close(self) -> None:
         """Start nothing more; running threads are left to themselves."""
@@ -66,9 +74,10 @@ class ProcessPool:
     def __init__(self, children: Children) -> None:
         """Use *children*, started when the first handler comes."""
         self.size: int | None = children.size
+        self._places = asyncio.Semaphore(children.size)  # as for threads
         self._children = children
 
-    async def call(self, attempt: Attempt, watch: Callable[[Attempt], None]) -> Any:
+    async def call(self, work: AnyWork, watch: Callable[[AnyWork], None]) -> Any:
         """
         Run the handler in a child and take over the follow-ups it made.
 
@@ -76,8 +85,8 @@ class ProcessPool:
             ChildDied: The child died under it.
 
         """
-        answer = await self._children.run(attempt, watch)
-        return answer.take(attempt.context)
+        async with self._places:
+            return None if work.ended else work.take(await self._children.run(work, watch))
 
     def close(self) -> None:
         """Kill the children."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
 
 import attrs
 
+from jobframe.core import clock
 from jobframe.core.context import Context
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import Policy
+from jobframe.runtime.child import Answer, Part, Request
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record
 from jobframe.store.keys import field
 
-__all__ = ["Attempt", "Ended", "Runnable"]
+__all__ = ["Attempt", "Ended", "Runnable", "Work", "cannot_stop"]
 
 Ended = Literal["timeout", "cancel", "interrupt", "lost"]
 """Why an attempt was ended from outside; the first reason stands."""
@@ -37,6 +39,33 @@ class Runnable:
     type: JobType
     policy: Policy
     lane: str
+
+
+class Work(Protocol):
+    """
+    What a pool carries out: one attempt, or a call of a batch handler with several.
+
+    Attributes:
+        task: What carries it out.
+        stop: Ends its handler; the pool sets it where that can be done.
+
+    """
+
+    task: asyncio.Task[None] | None
+    stop: Callable[[], object]
+
+    @property
+    def ended(self) -> object:
+        """Whether all of it was ended from outside."""
+
+    def invoke(self) -> Any:
+        """Call the handler; an ``async def`` has to be awaited."""
+
+    def request(self) -> Request:
+        """Say what a child needs to call the handler."""
+
+    def take(self, answers: Sequence[Answer]) -> Any:
+        """Take over what a child answered: follow-ups, and what the handler returned or raised."""
 
 
 class Attempt:
@@ -88,10 +117,44 @@ class Attempt:
         self.started = started
         self.ended: Ended | None = None
         self.reason = ""
-        self.stop: Callable[[], object] = _cannot_stop
+        self.stop: Callable[[], object] = cannot_stop
         self.deadline = math.inf
         self.name = field(claimed.type, claimed.unique)
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def seen(self) -> bytes:
+        """JSON of the payloads whose values the handler may name in an error."""
+        return bytes(self.envelope.body)
+
+    def invoke(self) -> Any:
+        """Call the handler."""
+        return self.runnable.type.run(self.context, self.payload)
+
+    def request(self) -> Request:
+        """Say what a child needs to call the handler."""
+        return Request(self.claimed.type, (self.part(),))
+
+    def part(self) -> Part:
+        """Say what a child needs of this attempt."""
+        context = self.context
+        return Part(
+            body=bytes(self.envelope.body),
+            facts={
+                "job_id": context.job_id,
+                "attempt": context.attempt,
+                "max_attempts": context.max_attempts,
+                "fence": context.fence,
+                "enqueued_ms": context.times_ms[0],
+                "deadline_ms": clock.wall_ms() + self.policy.timeout_ms,
+                "headers": dict(context.headers),
+            },
+        )
+
+    def take(self, answers: Sequence[Answer]) -> Any:
+        """Take over the follow-ups that a child's handler made and return its result, or raise what it raised."""
+        (answer,) = answers
+        return answer.take(self.context)
 
     def end(self, why: Ended, reason: str = "") -> None:
         """End it from outside, unless something else ended it before."""
@@ -101,5 +164,5 @@ class Attempt:
             self.stop()
 
 
-def _cannot_stop() -> None:
+def cannot_stop() -> None:
     """Do nothing: a thread runs on until its handler returns."""

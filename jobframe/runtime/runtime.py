@@ -236,7 +236,7 @@ class Runtime:
             self._claimer.look()
 
     def _taken(self) -> int:
-        return len(self.execution.tasks) + self._settler.unsettled
+        return self.execution.jobs + self._settler.unsettled
 
     def _all_lanes(self) -> list[str]:
         return sorted({each.lane for each in self.membership.runnables.values()})
@@ -253,8 +253,7 @@ class Runtime:
         if self._fence.up:  # the store is back: the lease first
             self._fence.heard()
             self.membership.ask()
-        for claimed in claim.jobs:
-            self.execution.start(claimed, self.membership.runnables[claimed.type])
+        self.execution.take(claim.jobs, self.membership.runnables)
 
     def _on_settled(self, recorded: list[Settled]) -> None:
         self._claimer.freed(len(recorded))

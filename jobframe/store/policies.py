@@ -28,6 +28,7 @@ class InForce:
         fields: Names of the payload's fields.
         restricted: Names of those that must be sealed.
         policy: The policy.
+        batch: Most jobs of one call of its handler; 0 for a handler of one job.
         by: Worker that put it in force.
         version: Rises with each change.
         at: When it came in force, server milliseconds.
@@ -41,6 +42,7 @@ class InForce:
     restricted: tuple[str, ...]
     policy: Policy
     by: str
+    batch: int = 0
     version: int = 0
     at: int = 0
 
@@ -84,7 +86,7 @@ def fingerprint(value: object) -> str:
 def document(job_type: JobType, policy: Policy, by: str) -> InForce:
     """Describe *job_type* under *policy* as worker *by* would put it in force."""
     shape = job_type.shape
-    what = (job_type.name, job_type.version, shape.fields, shape.restricted, policy)
+    what = (job_type.name, job_type.version, shape.fields, shape.restricted, policy, job_type.batch)
     return InForce(
         type=job_type.name,
         digest=fingerprint(what),
@@ -93,6 +95,7 @@ def document(job_type: JobType, policy: Policy, by: str) -> InForce:
         restricted=shape.restricted,
         policy=policy,
         by=by,
+        batch=job_type.batch or 0,
     )
 
 
@@ -131,7 +134,7 @@ async def announce(
         policy = doc.policy
         args += [
             doc.type, doc.digest, WEIGHTS[policy.priority], policy.concurrency or 0, policy.keep_completed,
-            policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, policy.run_in, _without_version(doc),
+            policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, _pool(doc), _without_version(doc),
         ]  # fmt: skip
     reply = await store.run(
         "announce", worker, member.lease_ms if joining else 0, _encode(member), int(apply), edited_ms, *args
@@ -155,6 +158,12 @@ async def read(store: Store, types: Iterable[str] | None = None) -> Mapping[str,
 def decode(doc: bytes) -> InForce:
     """Read one document as the store holds it."""
     return _decode(doc)
+
+
+def _pool(doc: InForce) -> str:
+    """Name whose places the type's jobs take: in a bounded pool a batch takes one, so its room is counted apart."""
+    run_in = doc.policy.run_in
+    return f"{run_in} {doc.type}" if doc.batch and run_in != "loop" else run_in
 
 
 def _without_version(doc: InForce) -> bytes:
