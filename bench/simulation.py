@@ -173,7 +173,7 @@ class _Simulation:
             self.at(self.now + _HOP_US, lambda: self.send(lambda: self.claim(worker)))
 
     def claim(self, worker: _Worker) -> tuple[float, Callable[[], None]]:
-        room = min(self.load.max_jobs - worker.taken, max(1, self.load.max_jobs // 2))  # the other half runs meanwhile
+        room = self.load.max_jobs - worker.taken
         jobs = [self.waiting.popleft() for _ in range(min(len(self.waiting), room))]
         worker.taken += len(jobs)
         worker.more = bool(self.waiting)

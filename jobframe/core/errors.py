@@ -110,7 +110,8 @@ class UnknownJobType(JobframeError):
 
     def __init__(self, type: str, nearest: str | None = None) -> None:
         """Keep *type* and *nearest*."""
-        hint = f"did you mean {nearest!r}?" if nearest else "start a worker that has its plugin, or import its handler"
+        unknown = "start a worker that has its plugin, or import its handler; `jobframe types` lists what is known"
+        hint = f"did you mean {nearest!r}?" if nearest else unknown
         super().__init__(f"unknown job type {type!r}: {hint}")
         self.type = type
         self.nearest = nearest

@@ -61,7 +61,7 @@ async def _metrics(request: web.Request) -> web.Response:
 
 
 def _json(document: Any, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(body=msgspec.json.encode(document), content_type="application/json", headers=headers)
+    return web.Response(body=msgspec.json.encode(document) + b"\n", content_type="application/json", headers=headers)
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -50,7 +50,7 @@ def problem(
     }
     return web.Response(
         status=status,
-        body=msgspec.json.encode(document),
+        body=msgspec.json.encode(document) + b"\n",
         content_type="application/problem+json",
         headers={**HEADERS, **(headers or {})},
     )
