@@ -40,16 +40,16 @@ from jobframe.core.ids import new_unique
 
 new_unique()
 child = os.fork()
-print(new_unique(), flush=True)
 if child:
-    os.waitpid(child, 0)
+    os.waitpid(child, 0)  # one after the other: each writes line and end of line apart
+print(new_unique(), flush=True)
 """
 
 
 def test_a_forked_child_does_not_go_on_with_its_parents_ids():
     printed = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, check=True, text=True).stdout
 
-    parents, childs = printed.split()
+    childs, parents = printed.split()
     assert childs[8:14] != parents[8:14]  # the random part behind the time
 
 
