@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from jobframe.core import jobtype
+from jobframe.core.batch import Job
 from jobframe.core.errors import PayloadError
 from jobframe.core.jobtype import JobType, check_name, declared, job
 
@@ -167,3 +168,96 @@ def test_lower_case_words_joined_by_dots_are_a_name(name):
 def test_anything_else_is_no_name(name):
     with pytest.raises(ValueError, match="use lower-case words joined by dots, at most 64 characters"):
         check_name(name)
+
+
+async def read_all(jobs: list[Job[Page]]):
+    return [page.payload.number for page in jobs]
+
+
+def close_all(jobs: list[Job[None]]):
+    return [each.ctx for each in jobs]
+
+
+async def test_a_batch_handler_has_the_payload_of_its_jobs_and_is_called_with_their_list():
+    made = job("book.read", batch=32)(read_all)
+
+    assert (32, Page, True, "loop") == (made.batch, made.shape.cls, made.is_async, made.policy["run_in"])
+    assert [3] == await made([Job(Page(3), None)])
+
+
+def test_a_batch_handler_of_a_type_with_no_fields_has_jobs_of_none():
+    made = job("book.close", batch=1)(close_all)
+
+    assert (1, None, "thread") == (made.batch, made.shape.cls, made.policy["run_in"])
+    assert ["ctx"] == made([Job(None, "ctx")])
+
+
+def test_a_type_without_batch_has_none():
+    assert job("book.read")(read).batch is None
+
+
+@pytest.mark.parametrize("batch", [1, 256])
+def test_a_batch_is_from_1_to_256(batch):
+    assert batch == job("book.read", batch=batch)(read_all).batch
+
+
+@pytest.mark.parametrize("batch", [0, 257, -1, True, 2.0, "32"])
+def test_any_other_batch_is_refused(batch):
+    text = f"job type book.read: batch must be a whole number from 1 to 256, got {batch!r}"
+
+    assert text == refusal(read_all, batch=batch)
+
+
+async def yielding_batch(jobs: list[Job[Page]]):
+    yield 1
+
+
+def batch_without_annotation(jobs): ...
+def batch_of_payloads(jobs: list[Page]): ...
+def batch_of_any_job(jobs: list[Job]): ...
+def batch_of_no_list(jobs: Job[Page]): ...
+def batch_of_dicts(jobs: list[Job[dict]]): ...
+def batch_of_a_union(jobs: list[Job[Page | None]]): ...
+def batch_of_a_missing_class(jobs: list[Job[Nowhere]]): ...  # type: ignore[name-defined] # noqa: F821 - the mistake itself
+def batch_with_context(ctx, jobs: list[Job[Page]]): ...
+def batch_with_a_keyword(*, jobs: list[Job[Page]]): ...
+
+
+AS_LIST = "annotate the handler's parameter 'jobs' as list[jobframe.Job[Payload]], with its class"
+
+
+@pytest.mark.parametrize(
+    ("handler", "text"),
+    [
+        (batch_without_annotation, AS_LIST),
+        (batch_of_payloads, AS_LIST),
+        (batch_of_any_job, AS_LIST),
+        (batch_of_no_list, AS_LIST),
+        (batch_of_dicts, "dict is not an attrs class: decorate it with @attrs.frozen"),
+        (batch_of_a_union, "annotate the handler's parameter 'jobs' with an attrs class"),
+        (
+            batch_of_a_missing_class,
+            "the class Nowhere of the handler's parameter must stand at the top level of its module",
+        ),
+    ],
+)
+def test_a_batch_handler_whose_jobs_have_no_class_is_refused(handler, text):
+    assert f"payload of 'book.read': {text}" == refusal(handler, batch=8)
+
+
+@pytest.mark.parametrize("handler", [batch_with_context, batch_with_a_keyword, without_parameters])
+def test_a_batch_handler_takes_one_list_and_nothing_else(handler):
+    text = "job type book.read: with batch the handler takes (jobs: list[jobframe.Job[Payload]]), not ("
+
+    assert text in refusal(handler, batch=8)
+
+
+def test_a_batch_handler_that_yields_is_refused():
+    assert "job type book.read: the handler yields; it must return its result" == refusal(yielding_batch, batch=8)
+
+
+@pytest.mark.parametrize("handler", [read_all, close_all])
+def test_a_handler_of_lists_declared_without_batch_is_refused(handler):
+    text = 'job type book.read: a handler of lists of jobs needs its greatest number: @job("book.read", batch=32)'
+
+    assert text == refusal(handler)

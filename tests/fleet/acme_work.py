@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import attrs
@@ -57,7 +57,7 @@ async def jobframe_lifespan(app):
 
 @jobframe.hookimpl
 def jobframe_job_types():
-    return [loop, other, thread, process, process_async, empty, secret]
+    return [loop, other, thread, process, process_async, empty, secret, batch, batch_thread, batch_process]
 
 
 @jobframe.job("work.loop")
@@ -99,6 +99,60 @@ async def empty(ctx: jobframe.Context):
 @jobframe.job("work.secret")
 async def secret(ctx: jobframe.Context, work: Secret):
     raise AssertionError("never enqueued")
+
+
+@jobframe.job("work.batch", batch=4)
+async def batch(jobs: list[jobframe.Job[Work]]):
+    with attempts(jobs):
+        return act_together(jobs) or await asyncio.gather(*map(_act_in_batch, jobs))
+
+
+@jobframe.job("work.batch_thread", batch=4)
+def batch_thread(jobs: list[jobframe.Job[Work]]):
+    with attempts(jobs):
+        return act_together(jobs) or list(map(_act_in_batch_blocking, jobs))
+
+
+@jobframe.job("work.batch_process", batch=4, run_in="process")
+def batch_process(jobs: list[jobframe.Job[Work]]):
+    with attempts(jobs):
+        return act_together(jobs) or list(map(_act_in_batch_blocking, jobs))
+
+
+@contextmanager
+def attempts(jobs):
+    """Write down how many jobs a call has, and each one's start and end."""
+    note(f"call of {len(jobs)}", jobs[0].ctx)
+    with ExitStack() as stack:
+        for job in jobs:
+            stack.enter_context(attempt(job.ctx))
+        yield
+
+
+def act_together(jobs):
+    """Do to the whole call what its first job says; nothing when that is no action of this kind."""
+    work = jobs[0].payload
+    if work.do == "raise_all":
+        raise RuntimeError(f"cannot handle {work.text}")
+    if work.do == "retry_all":
+        raise jobframe.Retry("1h", work.text)
+    if work.do == "short":
+        return [job.payload.text for job in jobs][1:] or ["one", "two"]
+    return {"no_list": True} if work.do == "no_list" else None
+
+
+async def _act_in_batch(job):
+    try:
+        return await act(job.ctx, job.payload)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's own end
+        return error
+
+
+def _act_in_batch_blocking(job):
+    try:
+        return act_blocking(job.ctx, job.payload)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's own end
+        return error
 
 
 @contextmanager
@@ -248,5 +302,6 @@ ANSWERS = {
         ctx.enqueued_at < ctx.deadline,
     ],
     "flaky": _flaky,
+    "class": lambda *_: jobframe.Cancel,
     "log": _log,
 }
