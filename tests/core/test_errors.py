@@ -42,8 +42,10 @@ EXAMPLES: list[tuple[JobframeError, str, dict[str, object]]] = [
     ),
     (
         UnknownJobType("a.c"),
-        "unknown job type 'a.c': start a worker that has its plugin, or import its handler; "
-        "`jobframe types` lists what is known",
+        (
+            "unknown job type 'a.c': start a worker that has its plugin, or import its handler; "
+            "`jobframe types` lists what is known"
+        ),
         {"type": "a.c", "nearest": None},
     ),
     (
