@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobframe import App
+from jobframe import App, Job
 from jobframe_ingest.corpus import Chunk, Corpus, Document, document_id
 from jobframe_reembed.embedder import Model
+from jobframe_reembed.jobs import Reembed, reembed_document
 from jobframe_reembed.settings import ReembedSettings
 
 
@@ -65,3 +66,14 @@ async def context(corpus):
     yield context
     for model in models:
         await model.__aexit__(None, None, None)
+
+
+@pytest.fixture
+def reembed():
+    """Run the handler with the job of one document and return that job's result."""
+
+    async def reembed(ctx, document):
+        (result,) = await reembed_document([Job(Reembed(document), ctx)])
+        return result
+
+    return reembed

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from jobframe_reembed.command import search
-from jobframe_reembed.jobs import Reembed, reembed_document
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def run(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-async def filled(put, context):
+async def filled(put, context, reembed):
     """Three documents with their vectors."""
     ctx = await context()
     for uri, text in {
@@ -35,7 +34,7 @@ async def filled(put, context):
         "cats.md": "A kitten sleeps most of the day.\nIt purrs.",
         "codes.txt": "Error XQ-4711 means that the paper tray is empty.",
     }.items():
-        await reembed_document(ctx, Reembed(put(uri, text)))
+        await reembed(ctx, put(uri, text))
 
 
 def test_it_finds_by_meaning(filled, run):

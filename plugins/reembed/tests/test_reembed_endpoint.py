@@ -12,7 +12,6 @@ from aiohttp import web
 from jobframe import ConfigError, Fail, Retry
 from jobframe_reembed.embedder import Model
 from jobframe_reembed.endpoint import MAX_CHARACTERS, retry_after, split
-from jobframe_reembed.jobs import Reembed, reembed_document
 from jobframe_reembed.settings import ReembedSettings
 
 PRIVATE = "the secret text of a document"
@@ -209,11 +208,11 @@ async def test_an_endpoint_that_fails_at_first_is_opened_by_the_next_attempt(end
         assert 3 == (await model.embedder()).dim
 
 
-async def test_a_document_is_embedded_by_an_endpoint(endpoint, corpus, put, context):
+async def test_a_document_is_embedded_by_an_endpoint(endpoint, corpus, put, context, reembed):
     document = put("a.md", "one text", "another")
     ctx = await context(ReembedSettings(base_url=endpoint.base_url, model="tiny"))
 
-    assert {"embedded": 2, "outdated": 0} == await reembed_document(ctx, Reembed(document))
+    assert {"embedded": 2, "outdated": 0} == await reembed(ctx, document)
     assert {"openai:tiny::3": 2} == corpus.counts().vectors
 
 

@@ -1,4 +1,4 @@
-"""The job types: vectors of one document, and the fan-out over every document that lacks the model's vectors."""
+"""The job types: vectors of documents, and the fan-out over every document that lacks the model's vectors."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import hashlib
 
 import attrs
 
-from jobframe import Context, Fail, NewJob, job
-from jobframe_ingest.corpus import Corpus, PendingChunk
-from jobframe_reembed.embedder import Embedder, Model
+from jobframe import Context, Fail, Job, NewJob, job
+from jobframe_ingest.corpus import Corpus
+from jobframe_reembed.embedder import Model
+from jobframe_reembed.embedding import embed_documents
 from jobframe_reembed.settings import ReembedSettings
 
 __all__ = ["Reembed", "ReembedCollection", "reembed_collection", "reembed_document"]
@@ -44,31 +45,24 @@ class ReembedCollection:
     forget_others: bool = False
 
 
-@job("reembed.document", timeout="5m")
-async def reembed_document(ctx: Context, payload: Reembed) -> dict[str, int]:
+@job("reembed.document", batch=32, timeout="5m")
+async def reembed_document(jobs: list[Job[Reembed]]) -> list[dict[str, int] | Exception]:
     """
-    Embed the document's chunks that have no vector of this model: new texts, changed texts, or a new model.
+    Embed the documents' chunks that have no vector of this model: new texts, changed texts, or a new model.
 
-    Vectors are written only while their chunk still has the text they were made from, so running twice, or late,
-    changes nothing: whoever changed the text has enqueued a job of its own. A document that is gone needs nothing.
+    The texts of all documents go to the model together. Vectors are written only while their chunk still has the text
+    they were made from, so running twice, or late, changes nothing: whoever changed the text has enqueued a job of its
+    own. A document that is gone needs nothing.
 
     Returns:
-        How many chunks were ``embedded`` now, and how many of those were ``outdated`` by a change meanwhile.
+        For each document how many chunks were ``embedded`` now, and how many of those were ``outdated`` by a change
+        meanwhile; or why it failed, which harms no other.
 
     """
-    corpus = ctx.resource(Corpus)
+    ctx = jobs[0].ctx  # the resources of one are those of all
     embedder = await ctx.resource(Model).embedder()
-    pending = await asyncio.to_thread(corpus.chunks_without_vectors, payload.document_id, embedder.fingerprint)
-    written = 0
-    for start in range(0, len(pending), batch := ctx.resource(ReembedSettings).batch):
-        written += await _embed(corpus, embedder, pending[start : start + batch])
-    return {"embedded": len(pending), "outdated": len(pending) - written}
-
-
-async def _embed(corpus: Corpus, embedder: Embedder, chunks: list[PendingChunk]) -> int:
-    vectors = await embedder.embed([chunk.text for chunk in chunks])
-    rows = [(chunk.chunk_id, chunk.text_hash, vector) for chunk, vector in zip(chunks, vectors, strict=True)]
-    return await asyncio.to_thread(corpus.put_vectors, embedder.fingerprint, embedder.dim, rows)
+    documents = [each.payload.document_id for each in jobs]
+    return await embed_documents(ctx.resource(Corpus), embedder, documents, ctx.resource(ReembedSettings).batch)
 
 
 @job("reembed.collection", timeout="1h")
