@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis  # noqa: F401 - CPython 3.11 may fail to parse it once a test has exhausted the stack, and pytest imports it late
 import pytest
 import redis
 
