@@ -93,7 +93,7 @@ class Settler:
     async def _send(self, call: SettleCall, jobs: int) -> list[Settled]:
         """Send *call* until it is answered; a claim goes along with the first try."""
         claimer, patience = self._claimer(), Patience("settle")
-        riding = claimer.ride(jobs)
+        riding, lost = claimer.ride(jobs), False
         while True:
             try:
                 if riding is None:
@@ -101,15 +101,15 @@ class Settler:
                 else:
                     answers, claimed = await turn(self._store, call, riding)
             except JobframeError as error:
-                if riding is not None:
-                    claimer.unanswered()
-                    riding = None
+                lost, riding = lost or riding is not None, None
                 await patience.wait(error)
                 continue
             patience.done()
             self.unsettled -= jobs
             if riding is not None:
                 claimer.answered(riding, claimed)
+            elif lost:  # not before: it counts on the slots that this call has freed
+                claimer.unanswered()
             return _recorded(answers)
 
 
