@@ -38,6 +38,7 @@ from jobframe.runtime.deadlines import Deadlines
 from jobframe.runtime.pools import Pools
 from jobframe.runtime.result import one_each
 from jobframe.runtime.running import Attempt, Runnable, cannot_stop
+from jobframe.runtime.unopened import Unopened
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record, Unreadable, decode_payload
 from jobframe.store.settle import Settled
@@ -99,26 +100,34 @@ class Execution:
         self.tasks: set[asyncio.Task[None]] = set()
         self._busy = dict.fromkeys(self._pools, 0)
         self._shared = 0  # jobs beyond the first of each call
+        self._unopened = Unopened(self._pools)
         self._watch = Deadlines(self.running.values()).watch
 
     @property
     def jobs(self) -> int:
         """How many jobs are under way."""
-        return len(self.tasks) + self._shared
+        return len(self.tasks) + self._shared + self._unopened.jobs
 
     def take(self, jobs: Iterable[Claimed], runnables: Mapping[str, Runnable]) -> None:
-        """Start what one claim brought; those of a type with a batch handler share its calls."""
-        batches: dict[str, list[Claimed]] = {}
-        for claimed in jobs:
-            runnable = runnables[claimed.type]
-            if runnable.type.batch is None:
-                self.start(claimed, runnable)
-            else:
-                batches.setdefault(claimed.type, []).append(claimed)
-        for name, together in batches.items():
-            self._start_together(together, runnables[name])
+        """
+        Start what one claim brought, soon; those of a type with a batch handler share its calls.
 
-    def start(self, claimed: Claimed, runnable: Runnable) -> None:
+        Whoever claimed it sends the next call to the store first, which answers while these are opened.
+        """
+        self._unopened.add(jobs, runnables)
+        asyncio.get_running_loop().call_soon(self._start_some)
+
+    def _start_some(self) -> None:
+        """Start some of what is not opened yet, and let their handlers run before the rest."""
+        for runnable, together in self._unopened.portion():
+            if runnable.type.batch is None:
+                self._start(together[0], runnable)
+            else:
+                self._start_together(together, runnable)
+        if self._unopened:
+            asyncio.get_running_loop().call_soon(self._start_some)
+
+    def _start(self, claimed: Claimed, runnable: Runnable) -> None:
         """Open a claimed job and start its handler; a job that cannot be opened is settled at once."""
         attempt = self._open(claimed, runnable, Attempt)
         if attempt is None:
@@ -140,10 +149,15 @@ class Execution:
     def free_in(self, run_in: str, most: int, batch: int = 1) -> int:
         """Return how many more jobs the pool of that name can start now in calls of *batch*, at most *most*."""
         size = self._pools[run_in].size
-        return most if size is None else min(most, (size - self._busy[run_in]) * batch)
+        return most if size is None else min(most, (size - self._busy[run_in] - self._unopened.calls[run_in]) * batch)
 
     def give_back(self) -> None:
-        """End as interrupted every attempt whose handler can be stopped: in a thread it cannot."""
+        """
+        End as interrupted every attempt whose handler can be stopped: in a thread it cannot.
+
+        What is not opened yet is never started: leaving the fleet gives it back.
+        """
+        self._unopened.forget()
         for attempt in list(self.running.values()):
             if attempt.policy.run_in != "thread":
                 attempt.end("interrupt")
@@ -159,6 +173,8 @@ class Execution:
 
     def stop_exclusive(self) -> None:
         """End as interrupted what must not run twice at once, for another worker may take it over soon."""
+        for claimed in self._unopened.forget():
+            self._refuse(claimed, Interrupted())
         for attempt in list(self.running.values()):
             if attempt.policy.concurrency is not None and attempt.policy.run_in != "thread" and not attempt.ended:
                 attempt.end("interrupt")
@@ -166,6 +182,7 @@ class Execution:
 
     def lose(self) -> None:
         """End every attempt without an outcome: other workers have these jobs by now."""
+        self._unopened.forget()
         for attempt in list(self.running.values()):
             attempt.end("lost")
 
