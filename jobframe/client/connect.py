@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobframe.client.blocking import SyncJobs, open_blocking
 from jobframe.client.jobs import Jobs
+from jobframe.config import location
 from jobframe.core.errors import StoreUnavailable
 from jobframe.store.embedded import running
 from jobframe.store.store import Store
@@ -64,13 +65,11 @@ def locate(url: str | None = None, config: str | os.PathLike[str] | None = None)
         StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
 
     """
-    from jobframe.config.reader import read  # noqa: PLC0415 - costs more than all the rest of a client
-
-    settings = read(None if config is None else Path(config))
-    found = url or settings.redis.url or running()
+    configured, namespace = location.locate(config)
+    found = url or configured or running()
     if found is None:
         raise StoreUnavailable(_NO_SERVER, acknowledged=False)
-    return found, settings.redis.namespace
+    return found, namespace
 
 
 def importer(config: str | os.PathLike[str] | None = None) -> Callable[[str], None]:

@@ -52,6 +52,7 @@ class Jobs:
         self.ends = Ends(store)
         self._import_plugin = import_plugin
         self._encoder = Encoder()
+        self._learning = asyncio.Lock()
         self._coalescer = Coalescer(store, self._encoder)
 
     async def enqueue(  # noqa: PLR0913 - the contract's signature
@@ -255,12 +256,15 @@ class Jobs:
         known.update({**dict.fromkeys(names), **everything})
         return [self._encoder.encode(job) for job in jobs]
 
-    async def _learn(self, missing: set[str]) -> None:
-        found = await policies.read(self.store, missing)
-        for name in missing - found.keys() - declared().keys():
-            if self._import_plugin is not None:
-                await asyncio.to_thread(self._import_plugin, name)
-        self._encoder.known.update({name: found.get(name) for name in missing})
+    async def _learn(self, names: set[str]) -> None:
+        """Learn what is in force for *names*; those who ask for the same at the same time share one look."""
+        async with self._learning:
+            missing = names - self._encoder.known.keys()
+            found = await policies.read(self.store, missing)
+            for name in missing - found.keys() - declared().keys():
+                if self._import_plugin is not None:
+                    await asyncio.to_thread(self._import_plugin, name)
+            self._encoder.known.update({name: found.get(name) for name in missing})
 
     def _handle(self, job: Encoded, answer: str | None) -> Handle:
         return Handle(self, ids.join(job.type, answer or job.unique), created=answer is None)

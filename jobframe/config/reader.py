@@ -13,6 +13,7 @@ import tomli
 
 from jobframe.config.environment import CONFIG, read_environment
 from jobframe.config.lines import Lines, find_lines, in_file_order
+from jobframe.config.location import TABLES
 from jobframe.config.policies import read_job_tables, read_policy_table
 from jobframe.config.schema import (
     ArqConfig,
@@ -34,7 +35,6 @@ DEFAULT_PATH = Path("jobs.toml")
 """Read when no other file is named, and not missed when it is not there."""
 
 T = TypeVar("T")
-_TABLES = ("redis", "runtime", "defaults", "jobs", "status", "arq", "logging", "plugins", "settings")
 
 
 def read(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -119,9 +119,9 @@ def _load(path: Path) -> _File:
 
 def _read_tables(tables: Mapping[str, Any], lines: Lines, problems: list[Problem], environment: Environment) -> Config:
     problems += [
-        lines.problem((name,), f"unknown table {name!r}{nearest(name, list(_TABLES))}")
+        lines.problem((name,), f"unknown table {name!r}{nearest(name, list(TABLES))}")
         for name in tables
-        if name not in _TABLES
+        if name not in TABLES
     ]
     redis = _structure(tables, "redis", RedisConfig, lines, problems)
     return Config(

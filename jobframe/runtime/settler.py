@@ -10,6 +10,7 @@ import structlog
 
 from jobframe.core import ids
 from jobframe.core.errors import JobframeError
+from jobframe.core.outcome import Completed
 from jobframe.runtime.claimer import Claimer
 from jobframe.runtime.patience import Patience
 from jobframe.store.enqueue import MAX_BATCH_BYTES, MAX_BATCH_JOBS
@@ -121,5 +122,9 @@ def _recorded(answers: list[tuple[Settled, bool]]) -> list[Settled]:
 
 
 def _size(each: Settled) -> int:
-    result = getattr(each.outcome, "result", b"")
-    return len(result) + len(each.record) + sum(job.size for job in each.follow_ups)
+    outcome, size = each.outcome, len(each.record)
+    if isinstance(outcome, Completed):
+        size += len(outcome.result)
+    if each.follow_ups:
+        size += sum(job.size for job in each.follow_ups)
+    return size

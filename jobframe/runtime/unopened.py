@@ -39,20 +39,25 @@ class Unopened:
         """Take what one claim brought."""
         batches: dict[str, list[Claimed]] = {}
         for claimed in jobs:
+            self.jobs += 1
             runnable = runnables[claimed.type]
             if runnable.type.batch is None:
-                self._add(runnable, [claimed])
+                self._waiting.append((runnable, [claimed]))
+                self.calls[runnable.policy.run_in] += 1
             else:
                 batches.setdefault(claimed.type, []).append(claimed)
         for name, together in batches.items():
-            self._add(runnables[name], together)
+            runnable = runnables[name]
+            self._waiting.append((runnable, together))
+            self.calls[runnable.policy.run_in] += _calls(runnable, together)
 
     def portion(self) -> Iterator[tuple[Runnable, list[Claimed]]]:
         """Hand out some of them, the oldest first."""
         until = self.jobs - _PORTION
         while self._waiting and self.jobs > until:
             runnable, together = self._waiting.popleft()
-            self._count(runnable, together, -1)
+            self.jobs -= len(together)
+            self.calls[runnable.policy.run_in] -= 1 if runnable.type.batch is None else _calls(runnable, together)
             yield runnable, together
 
     def forget(self) -> list[Claimed]:
@@ -63,10 +68,6 @@ class Unopened:
         self.calls = dict.fromkeys(self.calls, 0)
         return forgotten
 
-    def _add(self, runnable: Runnable, together: list[Claimed]) -> None:
-        self._waiting.append((runnable, together))
-        self._count(runnable, together, 1)
 
-    def _count(self, runnable: Runnable, together: list[Claimed], sign: int) -> None:
-        self.jobs += sign * len(together)
-        self.calls[runnable.policy.run_in] += sign * math.ceil(len(together) / (runnable.type.batch or 1))
+def _calls(runnable: Runnable, together: list[Claimed]) -> int:
+    return math.ceil(len(together) / (runnable.type.batch or 1))

@@ -71,7 +71,7 @@ async def snapshot(store: Store, period: Period = "recent", *, type: str | None 
     Args:
         store: Where to look.
         period: Which histograms to read: this hour and the one before, all since the beginning, or none.
-        type: Only this type, also one without any job; None is all.
+        type: Only this type, also one without any job, and neither workers nor server; None is everything.
 
     Raises:
         StoreUnavailable: The server cannot be reached or used.

@@ -6,6 +6,7 @@
 --          workers: per worker name, end of its lease, jobs held, document or ''
 --          histograms: per hash type, its fields and counts in one string (cheaper than a list)
 --          server: what INFO says of persistence and memory
+--          With a type there are no workers and no server: counting one type's jobs costs what that type costs.
 local only, wanted = ARGV[2], ARGV[3]
 local COUNTERS = {'completed', 'failed', 'cancelled', 'parked', 'retried', 'snoozed', 'crashed', 'interrupted', 'expired'}
 COUNTERS[#COUNTERS + 1] = 'failed:' .. math.floor(now / 86400000)
@@ -61,4 +62,5 @@ if wanted ~= '' then
   end
 end
 
+if only ~= '' then return {whole(now), rows, {}, histograms, ''} end
 return {whole(now), rows, read_workers(), histograms, call('INFO', 'persistence', 'memory')}

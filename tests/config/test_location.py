@@ -1,0 +1,65 @@
+"""Where the server is, found without reading the rest."""
+
+import subprocess
+import sys
+
+import pytest
+
+from jobframe.config.location import locate
+from jobframe.config.reader import read
+from jobframe.core.errors import ConfigError
+
+PLAIN = {
+    "no file": None,
+    "an empty file": "",
+    "no table": "[runtime]\nmax_jobs = 3\n",
+    "a url": '[redis]\nurl = "redis://one:6379/0"\n',
+    "both": '[redis]\nurl = "unix:///tmp/s"\nnamespace = "shop"\n[jobs."a.b"]\ntimeout = "2s"\n',
+    "an odd namespace": '[redis]\nnamespace = "shop.eu-1"\n',
+}
+WRONG = {
+    "a number for the url": "[redis]\nurl = 12\n",
+    "an empty url": '[redis]\nurl = ""\n',
+    "an impossible namespace": '[redis]\nnamespace = "a b"\n',
+    "an unknown key": '[redis]\nuri = "redis://one"\n',
+    "a table that may be meant": '[reddis]\nurl = "redis://one"\n',
+    "no table at all": "redis = 1\n",
+    "no TOML": "[redis\n",
+}
+
+
+@pytest.mark.parametrize("text", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize("environ", [{}, {"JOBFRAME_REDIS_URL": "redis://two"}, {"JOBFRAME_REDIS_URL": ""}], ids=str)
+def test_it_is_where_the_whole_configuration_says(write, text, environ):
+    if text is not None:
+        write(text)
+    redis = read(None, environ).redis
+
+    assert (redis.url, redis.namespace) == locate(None, environ)
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_told_as_the_whole_configuration_tells_it(write, text):
+    write(text)
+    with pytest.raises(ConfigError) as whole:
+        read(None, {})
+    with pytest.raises(ConfigError) as alone:
+        locate(None, {})
+
+    assert str(whole.value) == str(alone.value)
+
+
+def test_a_named_file_that_is_missing_is_an_error(folder):
+    with pytest.raises(ConfigError, match="no such file"):
+        locate(folder / "none.toml", {})
+    with pytest.raises(ConfigError, match="no such file"):
+        locate(None, {"JOBFRAME_CONFIG": "none.toml"})
+
+
+def test_a_producer_does_not_pay_for_the_reader(write):
+    write('[redis]\nurl = "redis://one"\n[jobs."a.b"]\nmax_retries = 1\n')
+    program = "import sys; from jobframe.config.location import locate; locate(); print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+    assert not {"cattrs", "tomlkit", "packaging.requirements", "jobframe.config.schema"} & set(loaded)
