@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 from jobframe.client.blocking import SyncJobs, open_blocking
 from jobframe.client.jobs import Jobs
-from jobframe.config import location
+from jobframe.config import essentials
 from jobframe.core.errors import StoreUnavailable
 from jobframe.store.embedded import running
 from jobframe.store.store import Store
@@ -65,7 +64,7 @@ def locate(url: str | None = None, config: str | os.PathLike[str] | None = None)
         StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
 
     """
-    configured, namespace = location.locate(config)
+    configured, namespace = essentials.locate(config)
     found = url or configured or running()
     if found is None:
         raise StoreUnavailable(_NO_SERVER, acknowledged=False)
@@ -80,10 +79,8 @@ def importer(config: str | os.PathLike[str] | None = None) -> Callable[[str], No
     """
 
     def import_plugin(type: str) -> None:
-        from jobframe.config.reader import read  # noqa: PLC0415 - most producers never come here
-        from jobframe.registry.loader import load  # noqa: PLC0415 - same
+        from jobframe.registry.loader import load  # noqa: PLC0415 - most producers never come here
 
-        plugins = read(None if config is None else Path(config)).plugins
-        load(plugins.allow, plugins.disable, named=type.partition(".")[0])
+        load(*essentials.importable(config), named=type.partition(".")[0])
 
     return import_plugin

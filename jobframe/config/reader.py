@@ -12,8 +12,8 @@ import attrs
 import tomli
 
 from jobframe.config.environment import CONFIG, read_environment
+from jobframe.config.essentials import TABLES
 from jobframe.config.lines import Lines, find_lines, in_file_order
-from jobframe.config.location import TABLES
 from jobframe.config.policies import read_job_tables, read_policy_table
 from jobframe.config.schema import (
     ArqConfig,

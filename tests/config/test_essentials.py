@@ -1,11 +1,11 @@
-"""Where the server is, found without reading the rest."""
+"""What a producer needs of the configuration, found without reading the rest."""
 
 import subprocess
 import sys
 
 import pytest
 
-from jobframe.config.location import locate
+from jobframe.config.essentials import importable, locate
 from jobframe.config.reader import read
 from jobframe.core.errors import ConfigError
 
@@ -58,8 +58,27 @@ def test_a_named_file_that_is_missing_is_an_error(folder):
 
 def test_a_producer_does_not_pay_for_the_reader(write):
     write('[redis]\nurl = "redis://one"\n[jobs."a.b"]\nmax_retries = 1\n')
-    program = "import sys; from jobframe.config.location import locate; locate(); print(*sys.modules)"
+    program = "import sys; from jobframe.config import essentials as e; e.locate(); e.importable(); print(*sys.modules)"
 
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
     assert not {"cattrs", "tomlkit", "packaging.requirements", "jobframe.config.schema"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[plugins]\n", '[plugins]\nallow = ["one>=1"]\ndisable = ["two"]\n', "[plugins]\nallow = []\n"],
+)
+def test_what_may_be_imported_is_what_the_whole_configuration_says(write, text):
+    write(text)
+    plugins = read(None, {}).plugins
+
+    assert (plugins.allow, plugins.disable) == importable(None, {})
+
+
+@pytest.mark.parametrize("text", ["[plugin]\nallow = []\n", "[plugins]\nallow = 1\n", "[plugins\n", "plugins = 1\n"])
+def test_nothing_is_importable_while_it_is_unclear_what_may_be(write, text):
+    write(text)
+
+    with pytest.raises(ConfigError):
+        importable(None, {})

@@ -1,0 +1,77 @@
+"""
+What a producer needs of the configuration, read without the rest: where the server is, and which plugins it may import.
+
+Classes, lines and nearest names cost a short-lived producer more than its work, so one table is looked at alone;
+whatever is not plainly right in it is left to the reader, which says what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+__all__ = ["TABLES", "importable", "locate"]
+
+TABLES = ("redis", "runtime", "defaults", "jobs", "status", "arq", "logging", "plugins", "settings")
+"""The tables that a jobs.toml may have."""
+
+
+def locate(
+    path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[str | None, str]:
+    """
+    Return the server's URL, None for the embedded one, and the namespace, as `reader.read` does.
+
+    Raises:
+        ConfigError: The file cannot be read, its ``[redis]`` is wrong, or it has a table that may be meant to be it.
+
+    """
+    table = _look("redis", path, environ)
+    if table is not None and _is_plain(table):
+        return environ.get("JOBFRAME_REDIS_URL") or table.get("url"), table.get("namespace", "default")
+    from jobframe.config.reader import read  # noqa: PLC0415 - what this module is there to avoid
+
+    redis = read(path, environ).redis
+    return redis.url, redis.namespace
+
+
+def importable(
+    path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """
+    Return ``allow`` and ``disable`` of ``[plugins]``, as `reader.read` does.
+
+    Raises:
+        ConfigError: The file cannot be read or is wrong.
+
+    """
+    if _look("plugins", path, environ) == {}:
+        return None, ()
+    from jobframe.config.reader import read  # noqa: PLC0415 - as above
+
+    plugins = read(path, environ).plugins
+    return plugins.allow, plugins.disable
+
+
+def _look(name: str, path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the table of that *name* as written, empty when there is none; None when that takes a closer look."""
+    if any(variable.startswith(f"JOBFRAME__{name.upper()}__") for variable in environ):
+        return None
+    named = path or environ.get("JOBFRAME_CONFIG")
+    try:
+        tables = tomli.loads(Path(named or "jobs.toml").read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        return None if named else {}
+    except (OSError, ValueError):
+        return None
+    table = tables.get(name, {})
+    return table if isinstance(table, dict) and tables.keys() <= set(TABLES) else None
+
+
+def _is_plain(table: dict[str, Any]) -> bool:
+    texts = all(isinstance(value, str) and value for value in table.values())
+    return texts and table.keys() <= {"url", "namespace"} and table.get("namespace", "default").isalnum()
