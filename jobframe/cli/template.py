@@ -33,6 +33,9 @@ _UNSET: dict[str, Any] = {
     "redis.url": "redis://localhost:6379/0",
     "plugins.allow": ["jobframe-ingest", "jobframe-reembed>=0.1"],
     "defaults.concurrency": 4,
+    "defaults.per_worker": 2,
+    "defaults.rate_limit": "100/m",
+    "defaults.max_waiting": 100_000,
     "defaults.expires": "1d",
 }
 """An example for keys that have no default."""

@@ -11,7 +11,7 @@ import attrs
 
 from jobframe.client.encoder import Encoder
 from jobframe.core import clock, ids
-from jobframe.core.errors import JobframeError, StoreFull, StoreUnavailable
+from jobframe.core.errors import JobframeError, QueueFull, StoreFull, StoreUnavailable
 from jobframe.core.job import NewJob
 from jobframe.store import policies
 from jobframe.store.enqueue import MAX_BATCH_BYTES, MAX_BATCH_JOBS, Encoded, Stale, enqueue
@@ -62,6 +62,7 @@ class Coalescer:
         self._client = ids.new_client()
         self._number = 0
         self._pending: deque[Unit] = deque()
+        self._apart: deque[Unit] = deque()  # each goes in a call of its own: one of them found its queue full
         self._sender: asyncio.Task[None] | None = None
 
     async def send(self, jobs: Sequence[NewJob], encoded: list[Encoded]) -> list[str | None]:
@@ -74,6 +75,7 @@ class Coalescer:
         Raises:
             StoreUnavailable: The server cannot be reached or used; *acknowledged* is None when the jobs may be there.
             StoreFull: Its memory is full; nothing was enqueued.
+            QueueFull: More jobs of a type would wait than its policy allows; nothing was enqueued.
 
         """
         unit = Unit(jobs, encoded, asyncio.get_running_loop().create_future())
@@ -88,20 +90,22 @@ class Coalescer:
             await asyncio.wait([self._sender])
 
     async def _send_pending(self) -> None:
-        while self._pending:
+        while self._pending or self._apart:
             units = self._next_batch()
             try:
                 answers = await self._send_batch(units)
+            except QueueFull as error:
+                if len(units) == 1:
+                    _fail(units, error)
+                self._apart.extend(unit for unit in units if not unit.done.done())
             except Exception as error:  # noqa: BLE001 - whatever it is belongs to those who wait for this batch
                 _fail(units, error)
-                continue
-            at = 0
-            for unit in units:
-                if not unit.done.done():
-                    unit.done.set_result(answers[at : at + len(unit.encoded)])
-                at += len(unit.encoded)
+            else:
+                _answer(units, answers)
 
     def _next_batch(self) -> list[Unit]:
+        if self._apart:
+            return [self._apart.popleft()]
         units = [self._pending.popleft()]
         count, size = len(units[0].encoded), units[0].size
         while self._pending:
@@ -159,6 +163,14 @@ class Coalescer:
                 raise StoreUnavailable(reason, acknowledged=None)
             await asyncio.sleep(pause_s * self._roll())
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _answer(units: list[Unit], answers: list[str | None]) -> None:
+    at = 0
+    for unit in units:
+        if not unit.done.done():
+            unit.done.set_result(answers[at : at + len(unit.encoded)])
+        at += len(unit.encoded)
 
 
 def _fail(units: list[Unit], error: Exception) -> None:

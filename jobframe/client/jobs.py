@@ -92,6 +92,7 @@ class Jobs:
             RestrictedField: The type has restricted fields.
             StoreUnavailable: The server cannot be reached; *acknowledged* is None when the job may be there.
             StoreFull: The server's memory is full.
+            QueueFull: As many jobs of the type wait as its ``max_waiting`` allows.
             ValueError: An option has an impossible value.
 
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobframe.core.backoff import Backoff
 from jobframe.core.duration import format_ms
+from jobframe.core.rate import Rate
 
 __all__ = ["written"]
 
@@ -23,7 +24,7 @@ def written(attribute: str, value: object) -> str:
             return f"[{', '.join(written('', item) for item in value)}]"
         case int() if attribute.endswith("_ms"):
             return f'"{format_ms(value)}"'
-        case str():
+        case str() | Rate():
             return f'"{value}"'
         case _:
             return str(value)

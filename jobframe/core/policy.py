@@ -15,6 +15,7 @@ import attrs
 
 from jobframe.core.backoff import Backoff, Jitter, Strategy
 from jobframe.core.duration import parse_ms
+from jobframe.core.rate import Rate, parse_rate
 from jobframe.core.shown import shown
 
 __all__ = ["KEYS", "Policy", "Priority", "nearest", "nearest_name", "parse_backoff", "parse_key"]
@@ -31,6 +32,8 @@ class Policy:
     Attributes:
         run_in: Where its handler runs: the event ``loop``, a ``thread`` or a killable child ``process``.
         concurrency: Jobs that may run at once over all workers; None is no limit.
+        per_worker: Jobs that may run at once in one worker process; None is no limit.
+        rate_limit: How often jobs may start over all workers; None is no limit.
         priority: Its share when a worker is full: high 4, normal 2, low 1.
         max_retries: Attempts after the first one.
         backoff: The wait between attempts.
@@ -41,12 +44,15 @@ class Policy:
         keep_completed: At most this many completed jobs are kept.
         keep_failed_ms: Failed jobs are kept this long for inspection and replay.
         expires_ms: A job not started this long after its enqueue never starts; None is never.
+        max_waiting: An enqueue that would make more jobs wait is refused; None is no limit.
         max_snoozes: A job may ask to be run later this often without using an attempt.
 
     """
 
     run_in: RunIn = "loop"
     concurrency: int | None = None
+    per_worker: int | None = None
+    rate_limit: Rate | None = None
     priority: Priority = "normal"
     max_retries: int = 3
     backoff: Backoff = attrs.field(factory=Backoff)
@@ -57,6 +63,7 @@ class Policy:
     keep_completed: int = 10_000
     keep_failed_ms: int = 30 * 86_400_000
     expires_ms: int | None = None
+    max_waiting: int | None = None
     max_snoozes: int = 1_000
 
 
@@ -169,6 +176,8 @@ _BACKOFF_KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
 KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "run_in": ("run_in", _one_of(*get_args(RunIn))),
     "concurrency": ("concurrency", _whole(1, 1_000_000)),
+    "per_worker": ("per_worker", _whole(1, 10_000)),
+    "rate_limit": ("rate_limit", parse_rate),
     "priority": ("priority", _one_of(*get_args(Priority))),
     "max_retries": ("max_retries", _whole(0, 10_000)),
     "backoff": ("backoff", parse_backoff),
@@ -179,6 +188,7 @@ KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "keep_completed": ("keep_completed", _whole(0, 10_000_000)),
     "keep_failed": ("keep_failed_ms", parse_ms),
     "expires": ("expires_ms", _longer_than_zero),
+    "max_waiting": ("max_waiting", _whole(1, 1_000_000_000)),
     "max_snoozes": ("max_snoozes", _whole(0, 1_000_000)),
 }
 """Key of a type in ``jobs.toml`` → the `Policy` attribute it sets and its strict parser."""

@@ -16,7 +16,7 @@ from itertools import islice
 import structlog
 
 from jobframe.core import ids
-from jobframe.core.errors import JobframeError, JobNotFound, StoreUnavailable
+from jobframe.core.errors import JobframeError, JobNotFound, QueueFull, StoreUnavailable
 from jobframe.core.job import State
 from jobframe.runtime.arq_intake import Ready, prepare, read_all
 from jobframe.runtime.arq_job import UNREADABLE, parked_unique
@@ -150,10 +150,14 @@ class Bridge:
             if each.word in ("parked", "refused"):
                 log.warning("a job from arq cannot run", job=ids.join(each.type, each.unique), reason=each.text)
         await bridge.report(self._store, answers)
-        await bridge.mark(self._store, self._queue, [(each.due, each.job.et, "", "") for each in intake.postponed])
+        await self._postpone((each.due, each.job.et) for each in intake.postponed)
         for postponed in intake.postponed:
             self._known.pop(postponed.job.f, None)  # it may be announced at any time
         await self._enqueue(intake.ready)
+
+    async def _postpone(self, jobs: Iterable[tuple[Due, int]]) -> None:
+        """Leave jobs, each with when it was made, on arq's queue, out of the way of the others."""
+        await bridge.mark(self._store, self._queue, [(due, made_ms, "", "") for due, made_ms in jobs])
 
     async def _learn(self, types: set[str]) -> None:
         new = types - self._known.keys()
@@ -166,7 +170,12 @@ class Bridge:
         for batch in batches([each.encoded for each in jobs]):
             members = list(islice(rest, len(batch)))
             self._calls += 1
-            answer = await enqueue(self._store, self._name, self._calls, batch)
+            try:
+                answer = await enqueue(self._store, self._name, self._calls, batch)
+            except QueueFull as full:
+                await self._postpone((each.due, each.made_ms) for each in members if each.encoded.type == full.type)
+                await self._enqueue([each for each in members if each.encoded.type != full.type])
+                continue
             if isinstance(answer, Stale):
                 self._known[answer.type] = policies.decode(answer.document) if answer.document else None
                 continue

@@ -20,7 +20,13 @@ _LONGEST_WATCH_S = 3600.0
 class Room:
     """How much this worker can start now, in each lane by the pool that its jobs run in."""
 
-    def __init__(self, max_jobs: int, taken: Callable[[], int], free_in: Callable[[str, int, int], int]) -> None:
+    def __init__(
+        self,
+        max_jobs: int,
+        taken: Callable[[], int],
+        free_in: Callable[[str, int, int], int],
+        running: Callable[[str], int],
+    ) -> None:
         """
         Count room.
 
@@ -28,18 +34,23 @@ class Room:
             max_jobs: Jobs at once in this process.
             taken: Jobs that run or are not yet settled.
             free_in: Free places in the pool of a ``run_in``, at most so many, for calls of so many jobs.
+            running: Jobs of a type that run here; it is asked only for types with ``per_worker``.
 
         """
         self._max_jobs = max_jobs
         self._taken = taken
         self._free_in = free_in
+        self._running = running
         self._runnables: Mapping[str, Runnable] = {}
         self._pool_of: dict[str, tuple[str, int]] = {}
+        self._limited: dict[str, tuple[str, int]] = {}
 
     def lanes(self, runnables: Mapping[str, Runnable], freed: int = 0) -> dict[str, int]:
         """Return the room in each lane that has any, once *freed* more jobs are settled."""
         total = self._max_jobs - self._taken() + freed
         rooms = {lane: self._free_in(run_in, total, batch) for lane, (run_in, batch) in self._pools(runnables).items()}
+        for lane, (name, per_worker) in self._limited.items():
+            rooms[lane] = min(rooms[lane], per_worker - self._running(name))
         return {lane: room for lane, room in rooms.items() if room > 0}
 
     def _pools(self, runnables: Mapping[str, Runnable]) -> Mapping[str, tuple[str, int]]:
@@ -50,6 +61,11 @@ class Room:
                 batch = each.type.batch or 1
                 _, others = self._pool_of.get(each.lane, ("", batch))
                 self._pool_of[each.lane] = each.policy.run_in, min(batch, others)
+            self._limited = {  # each of these has a lane of its own
+                each.lane: (name, each.policy.per_worker)
+                for name, each in runnables.items()
+                if each.policy.per_worker is not None
+            }
         return self._pool_of
 
 

@@ -151,6 +151,10 @@ class Execution:
         size = self._pools[run_in].size
         return most if size is None else min(most, (size - self._busy[run_in] - self._unopened.calls[run_in]) * batch)
 
+    def running_of(self, type: str) -> int:
+        """Return how many jobs of *type* run here, or will in a moment."""
+        return sum(each.claimed.type == type for each in self.running.values()) + self._unopened.of_type(type)
+
     def give_back(self) -> None:
         """
         End as interrupted every attempt whose handler can be stopped: in a thread it cannot.

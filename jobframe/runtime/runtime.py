@@ -124,7 +124,7 @@ class Runtime:
             lambda: self.membership.worker,
             self._bridge.relay if self._bridge else None,
         )
-        self._room = Room(parts.plan.max_jobs, self._taken, self.execution.free_in)
+        self._room = Room(parts.plan.max_jobs, self._taken, self.execution.free_in, self.execution.running_of)
         self._waker = Waker(self.store, self._lanes_with_room, self._look)
         self._claimer = Claimer(
             self.store, self._room, lambda: self.membership.runnables, take=self._take, want_wake=self._waker.want

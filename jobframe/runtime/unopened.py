@@ -51,6 +51,10 @@ class Unopened:
             self._waiting.append((runnable, together))
             self.calls[runnable.policy.run_in] += _calls(runnable, together)
 
+    def of_type(self, type: str) -> int:
+        """Return how many jobs of *type* there are."""
+        return sum(len(together) for runnable, together in self._waiting if runnable.type.name == type)
+
     def portion(self) -> Iterator[tuple[Runnable, list[Claimed]]]:
         """Hand out some of them, the oldest first."""
         until = self.jobs - _PORTION

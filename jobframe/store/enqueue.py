@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import attrs
 
+from jobframe.core.errors import QueueFull
 from jobframe.store.store import Store
 
 __all__ = ["MAX_BATCH_BYTES", "MAX_BATCH_JOBS", "Encoded", "Stale", "batches", "enqueue"]
@@ -87,6 +88,7 @@ async def enqueue(store: Store, client: str, number: int, jobs: Sequence[Encoded
     Raises:
         StoreUnavailable: The server cannot be reached or used.
         StoreFull: Its memory is full; nothing was enqueued.
+        QueueFull: More jobs of a type would wait than its policy allows; nothing was enqueued.
 
     """
     args: list[str | bytes | int] = []
@@ -98,4 +100,6 @@ async def enqueue(store: Store, client: str, number: int, jobs: Sequence[Encoded
     reply = await store.run("enqueue", client, number, *args)
     if reply[0] == b"STALE":
         return Stale(reply[1].decode(), reply[2])
+    if reply[0] == b"FULL":
+        raise QueueFull(reply[1].decode(), reply[2])
     return [None if answer == 1 else answer.decode() for answer in reply[1:]]

@@ -134,7 +134,8 @@ async def announce(
         policy = doc.policy
         args += [
             doc.type, doc.digest, WEIGHTS[policy.priority], policy.concurrency or 0, policy.keep_completed,
-            policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, _pool(doc), _without_version(doc),
+            policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, policy.max_waiting or 0,
+            *_rate(policy), _pool(doc), _without_version(doc),
         ]  # fmt: skip
     reply = await store.run(
         "announce", worker, member.lease_ms if joining else 0, _encode(member), int(apply), edited_ms, *args
@@ -160,10 +161,22 @@ def decode(doc: bytes) -> InForce:
     return _decode(doc)
 
 
+def _rate(policy: Policy) -> tuple[str, int]:
+    """Say how the type's starts are spaced, in microseconds (0 is not at all), and how many may come at once."""
+    rate = policy.rate_limit
+    return (repr(rate.interval_us), rate.burst) if rate else ("0", 0)
+
+
 def _pool(doc: InForce) -> str:
-    """Name whose places the type's jobs take: in a bounded pool a batch takes one, so its room is counted apart."""
+    """
+    Name whose places the type's jobs take.
+
+    A type whose room is counted apart has a name of its own: in a bounded pool a batch takes one place, and
+    ``per_worker`` allows fewer jobs than the pool.
+    """
     run_in = doc.policy.run_in
-    return f"{run_in} {doc.type}" if doc.batch and run_in != "loop" else run_in
+    apart = doc.policy.per_worker is not None or (doc.batch and run_in != "loop")
+    return f"{run_in} {doc.type}" if apart else run_in
 
 
 def _without_version(doc: InForce) -> bytes:

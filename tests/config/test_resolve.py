@@ -19,6 +19,8 @@ from jobframe.core.policy import KEYS, Policy, parse_key
 VALUES: dict[str, list[Any]] = {
     "run_in": ["loop", "thread", "process"],
     "concurrency": [1, 2, 3],
+    "per_worker": [1, 4],
+    "rate_limit": ["10/s", "100/m"],
     "priority": ["high", "normal", "low"],
     "max_retries": [0, 1, 2],
     "backoff": ["none", "fixed", {"strategy": "linear", "base": "3s"}],
@@ -29,6 +31,7 @@ VALUES: dict[str, list[Any]] = {
     "keep_completed": [0, 7],
     "keep_failed": ["1d", "2d"],
     "expires": ["1h", "2h"],
+    "max_waiting": [1, 5000],
     "max_snoozes": [0, 5],
 }
 LAYER = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections import Counter
@@ -15,13 +16,13 @@ from tests.conformance.world import World
 Content = Mapping[str, Mapping[str, Any]]
 
 KNOWN = re.compile(
-    r"control|types|limits|digests|runs-in|superseded|paused|passes|workers|worker-info|claims|calls|clients|suspicions"
+    r"control|types|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
     r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
     r"|(active|leaving|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
 )
 LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")
 ENDED = ("completed:{}", "given:{}", "failed:{}", "cancelled:{}")
-LIMITS = struct.Struct("<BBiIIddd")
+LIMITS = struct.Struct("<BBiIIdddIdI")
 
 
 @attrs.frozen
@@ -29,6 +30,8 @@ class Limits:
     paused: bool = False
     mixed: bool = True
     cap: int = 0
+    interval: float = 0.0
+    burst: int = 0
     lane: str = "unclaimed"
 
 
@@ -37,8 +40,8 @@ def limits_of(content: Content, type: str) -> Limits:
     if packed is None:
         return Limits()
     raw = packed.encode(errors="surrogateescape")
-    flags, _weight, cap, *_ = LIMITS.unpack(raw[: LIMITS.size])
-    return Limits(bool(flags & 1), bool(flags & 2), cap, raw[LIMITS.size :].decode())
+    flags, _weight, cap, *_, interval, burst = LIMITS.unpack(raw[: LIMITS.size])
+    return Limits(bool(flags & 1), bool(flags & 2), cap, interval, burst, raw[LIMITS.size :].decode())
 
 
 def types_of(content: Content) -> set[str]:
@@ -135,6 +138,9 @@ def _scheduling(content: Content, type: str, limits: Limits, now: int) -> Iterat
         if not (full and scores and leaving) or limits.paused:
             return
         scores = [max(min(scores), min(leaving) + 1)]  # it must be looked at when the next slot is surely free
+    if limits.interval:  # it must be looked at when its rate lets the next job start
+        arrival = min(float(content.get("rates", {}).get(type, 0)), 1000 * now + limits.burst * limits.interval)
+        scores = [max(*scores, math.ceil((arrival - (limits.burst - 1) * limits.interval) / 1000) + 1)]
     if not ready and (due is None or due > max(min(scores), now)):
         yield f"is in neither ready nor due in time: first at {min(scores) - now:+.0f} ms, due {due}"
 

@@ -7,6 +7,7 @@ import pytest
 
 from jobframe.core.backoff import Backoff
 from jobframe.core.policy import KEYS, Policy, nearest, parse_backoff, parse_key
+from jobframe.core.rate import Rate
 
 
 def test_every_attribute_of_a_policy_has_one_key():
@@ -30,6 +31,9 @@ def test_every_attribute_of_a_policy_has_one_key():
         ("keep_failed", "30d", ("keep_failed_ms", 2_592_000_000)),
         ("expires", "1h", ("expires_ms", 3_600_000)),
         ("max_snoozes", 3, ("max_snoozes", 3)),
+        ("max_waiting", 100_000, ("max_waiting", 100_000)),
+        ("per_worker", 2, ("per_worker", 2)),
+        ("rate_limit", "100/m", ("rate_limit", Rate(100, 60_000))),
     ],
 )
 def test_each_key_sets_its_attribute(key, value, expected):

@@ -125,6 +125,15 @@ local function start(t, p, ids, dues)
   return #started
 end
 
+-- The rate pays for what started, not for what had expired.
+local function debit(t, p, started)
+  call('HSET', P .. 'rates', t, whole(arrival(t, p) + started * p.interval))
+end
+
+local function may_start(t, p, running)
+  return (p.cap == 0 or running < p.cap) and (p.interval == 0 or rate_allows(t, p) > 0)
+end
+
 -- Take up to n jobs of a type at the head of its lane's ready index. Returns how many started, and its next pass when
 -- it stays in the index.
 local function take(t, p, pass, n)
@@ -133,6 +142,7 @@ local function take(t, p, pass, n)
     running = taken_slots(t)
     n = math.min(n, p.cap - running)
   end
+  if p.interval > 0 then n = math.min(n, rate_allows(t, p)) end
   if p.paused or n <= 0 then
     arm(t, p)
     return 0
@@ -147,7 +157,8 @@ local function take(t, p, pass, n)
   end
   handled = handled + #ids
   local started, next_pass = start(t, p, ids, dues), pass + #ids / p.weight
-  if more and (p.cap == 0 or running + started < p.cap) then return started, next_pass end
+  if p.interval > 0 then debit(t, p, started) end
+  if more and may_start(t, p, running + started) then return started, next_pass end
   passes[#passes + 1], passes[#passes + 2] = t, next_pass
   arm(t, p)
   return started

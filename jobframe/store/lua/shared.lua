@@ -45,19 +45,21 @@ local function read_fields(key, names)
 end
 
 -- The numbers of a type's policy in force: written by announce.lua, in the format that it packs.
-local LIMITS = '<BBi4I4I4ddd'
-local LIMITS_BYTES = 38
+local LIMITS = '<BBi4I4I4dddI4dI4'
+local LIMITS_BYTES = 54
 local PAUSED, MIXED = 1, 2 -- bits of the first byte: paused; priorities other than the type's own were used
 
 local function unpack_limits(packed)
   if not packed then
     return {paused = false, mixed = true, weight = WEIGHT_OF_DEFAULT, cap = 0, version = 0,
-            keep_completed = 10000, keep_result = 3600000, keep_failed = 2592000000, expires = 0, lane = NOBODY}
+            keep_completed = 10000, keep_result = 3600000, keep_failed = 2592000000, expires = 0, max_waiting = 0, interval = 0,
+            burst = 0, lane = NOBODY}
   end
-  local flags, weight, cap, version, keep_completed, keep_result, keep_failed, expires = struct.unpack(LIMITS, packed)
+  local flags, weight, cap, version, keep_completed, keep_result, keep_failed, expires, max_waiting, interval, burst =
+    struct.unpack(LIMITS, packed)
   return {paused = flags % 2 == 1, mixed = flags >= MIXED, weight = weight, cap = cap, version = version,
           keep_completed = keep_completed, keep_result = keep_result, keep_failed = keep_failed, expires = expires,
-          lane = string.sub(packed, LIMITS_BYTES + 1)}
+          max_waiting = max_waiting, interval = interval, burst = burst, lane = string.sub(packed, LIMITS_BYTES + 1)}
 end
 
 local function limits(t)
@@ -140,6 +142,12 @@ local function earliest(t, p)
   return first
 end
 
+-- Jobs that wait for their start, due or not.
+local function queue_length(t)
+  local queue = P .. 'queue:' .. t
+  return call('ZCARD', queue .. ':n') + call('ZCARD', queue .. ':h') + call('ZCARD', queue .. ':l')
+end
+
 -- The taken slots of a limited type: its running jobs, and those given back by a process that may not have ended yet.
 local function taken_slots(t)
   return call('ZCARD', P .. 'active:' .. t) + call('ZCOUNT', P .. 'leaving:' .. t, now, '+inf')
@@ -152,12 +160,34 @@ local function next_slot(t, first)
   return until_ and math.max(first, until_ + 1)
 end
 
+-- A type with a rate may start jobs while its theoretical arrival time (microseconds) is less than a burst ahead. One that
+-- lies further ahead is of another clock or of a slower rate, and is cut to a burst.
+local function arrival(t, p)
+  local stored, furthest = tonumber(call('HGET', P .. 'rates', t) or 0), now_us + p.interval * p.burst
+  if stored > furthest + 1 then
+    call('HSET', P .. 'rates', t, whole(furthest))
+    return furthest
+  end
+  return math.max(stored, now_us)
+end
+
+-- How many jobs the rate of a type lets start now.
+local function rate_allows(t, p)
+  return math.floor(p.burst - (arrival(t, p) - now_us) / p.interval + 1e-6)
+end
+
+-- When the rate of a type lets the next job start (ms).
+local function rate_opens(t, p)
+  return math.ceil((arrival(t, p) - (p.burst - 1) * p.interval) / 1000)
+end
+
 -- Put the type where it belongs: in `ready` (a due job and a free slot), in `due` (its next due time), or in neither
 -- (paused, full or empty). Whatever frees a slot or adds a job calls this, so that no type stays out.
 local function arm(t, p)
   local ready, due = P .. 'ready:' .. p.lane, P .. 'due:' .. p.lane
   local first = not p.paused and earliest(t, p)
   if first and p.cap > 0 and taken_slots(t) >= p.cap then first = next_slot(t, first) end
+  if first and p.interval > 0 and rate_allows(t, p) < 1 then first = math.max(first, rate_opens(t, p)) end
   if not first then
     call('ZREM', ready, t)
     call('ZREM', due, t)
@@ -215,7 +245,7 @@ local function put(t, p, args, at, n, answers)
   for level, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. level, queue) end
   if p.paused then return end
   if due_now then
-    if p.cap > 0 then return arm(t, p) end
+    if p.cap > 0 or p.interval > 0 then return arm(t, p) end
     enter(t, p.lane)
     wake(p.lane)
   end
