@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from jobframe.config.lines import KeyPath, dotted, in_file_order
 from jobframe.config.resolve import AUTHOR, resolve
 from jobframe.config.schema import Config
+from jobframe.config.variables import word
 from jobframe.core.errors import JobframeError, PluginError, Problem, UnknownJobType
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import KEYS, nearest
@@ -75,6 +76,7 @@ def check(
     """
     found = _Findings(config, {plugin.name: plugin for plugin in plugins})
     _check_types(found, job_types)
+    _check_variables(found, job_types)
     _check_settings(found, with_settings)
     _check_plugin_names(found)
     _check_run_in(found, job_types)
@@ -138,6 +140,19 @@ def _check_types(found: _Findings, job_types: Mapping[str, JobType]) -> None:
         suspects = [plugin.name for plugin in found.broken()]
         hint = f" (plugins that could not be loaded: {', '.join(suspects)})" if suspects else ""
         found.error(("jobs", name), f"unknown job type {name!r}{_nearest(name, job_types)}{hint}")
+
+
+def _check_variables(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    """Refuse variables that name no job type, or more than one: dots, dashes and underscores look alike there."""
+    for name, values in found.config.environment.jobs.items():
+        meant = [job_type for job_type in job_types if word(job_type) == name]
+        if len(meant) == 1:
+            continue
+        if meant:
+            message = f"means both {' and '.join(meant)}: set it in [jobs.<type>] of jobs.toml"
+        else:
+            message = f"unknown job type {name}{_nearest(name, [word(job_type) for job_type in job_types])}"
+        found.errors += [Problem("", message, given.variable) for given in values.values()]
 
 
 def _check_settings(found: _Findings, with_settings: Collection[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobframe.config.schema import Environment
+from jobframe.config.variables import read_policies
 from jobframe.core.errors import Problem
 from jobframe.core.policy import parse_key
 
@@ -25,12 +26,15 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Environment, list[Prob
     """Return what *environ* says, and what is wrong with it; a wrong value is left out."""
     problems: list[Problem] = []
     backoff = _policy_value("backoff", environ.get(STRATEGY), STRATEGY, problems)
+    defaults, jobs = read_policies(environ, problems)
     retries = _policy_value("max_retries", _number(environ.get(MAX_RETRIES)), MAX_RETRIES, problems)
     found = Environment(
         config_path=Path(environ[CONFIG]) if environ.get(CONFIG) else None,
         redis_url=environ.get(REDIS_URL) or None,
         strategy=backoff.strategy if backoff else None,
         max_retries=retries,
+        defaults=defaults,
+        jobs=jobs,
     )
     return found, problems
 

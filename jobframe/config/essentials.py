@@ -59,7 +59,7 @@ def importable(
 
 def _look(name: str, path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the table of that *name* as written, empty when there is none; None when that takes a closer look."""
-    if any(variable.startswith(f"JOBFRAME__{name.upper()}__") for variable in environ):
+    if any(variable.startswith("JOBFRAME__") for variable in environ):
         return None
     named = path or environ.get("JOBFRAME_CONFIG")
     try:

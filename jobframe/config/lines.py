@@ -29,11 +29,13 @@ class Lines:
     Attributes:
         file: Its name as people know it; empty when there is none.
         numbers: Line of every key in it, from 1.
+        variables: The environment variable of every key that was set by one.
 
     """
 
     file: str = ""
     numbers: Mapping[KeyPath, int] = attrs.field(factory=dict, repr=False)
+    variables: Mapping[KeyPath, str] = attrs.field(factory=dict, repr=False)
 
     def of(self, path: KeyPath) -> int:
         """Return the line of the value at *path*, or of the nearest table around it; 0 when neither is in the file."""
@@ -43,13 +45,21 @@ class Lines:
         return 0
 
     def where(self, path: KeyPath) -> str:
-        """Return ``file:line`` of the value at *path*, or as much of it as is known."""
+        """Return ``file:line`` of the value at *path*, or as much of it as is known; or its variable."""
+        if variable := self._variable(path):
+            return variable
         line = self.of(path)
         return f"{self.file}:{line}" if line else self.file
 
     def problem(self, path: KeyPath, message: str) -> Problem:
-        """Say *message* about the value at *path* of this file."""
+        """Say *message* about the value at *path* of this file, or of the variable that set it."""
+        if variable := self._variable(path):
+            return Problem(dotted(path), message, variable)
         return Problem(dotted(path), message, self.file, self.of(path))
+
+    def _variable(self, path: KeyPath) -> str:
+        lengths = range(len(path), 0, -1)
+        return next((self.variables[path[:length]] for length in lengths if path[:length] in self.variables), "")
 
 
 def find_lines(text: str) -> dict[KeyPath, int]:

@@ -26,6 +26,7 @@ from jobframe.config.schema import (
     StatusConfig,
 )
 from jobframe.config.strict import Invalid, kind, structure
+from jobframe.config.variables import lay_over
 from jobframe.core.errors import ConfigError, Problem
 from jobframe.core.policy import nearest
 
@@ -75,8 +76,9 @@ def examine(
         file = _load(path) if path else _File()
     except ConfigError as error:
         raise ConfigError(*error.problems, *problems) from None
-    lines = Lines(str(path or ""), find_lines(file.text))
-    config = attrs.evolve(_read_tables(file.tables, lines, problems, environment), path=path, edited_ms=file.edited_ms)
+    tables, variables = lay_over(file.tables, environ, TABLES, problems)
+    lines = Lines(str(path or ""), find_lines(file.text), variables)
+    config = attrs.evolve(_read_tables(tables, lines, problems, environment), path=path, edited_ms=file.edited_ms)
     if not _imports_are_settled(problems):
         raise ConfigError(*in_file_order(problems))
     return config, in_file_order(problems)

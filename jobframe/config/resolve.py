@@ -14,6 +14,7 @@ import attrs
 from jobframe.config.environment import MAX_RETRIES, STRATEGY
 from jobframe.config.lines import KeyPath, dotted
 from jobframe.config.schema import Config
+from jobframe.config.variables import Given, word
 from jobframe.config.written import written
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import KEYS, Policy
@@ -72,6 +73,7 @@ class _Layer:
 def _resolve_one(config: Config, job_type: JobType) -> Resolved:
     layers = [*_declared(job_type), *_file(config, job_type.name)]
     layers.append(_environment(config, below=_merge(layers)))
+    layers += [_given(config.environment.defaults), _given(config.environment.jobs.get(word(job_type.name), {}))]
     return Resolved(
         Policy(**_merge(layers)),
         {
@@ -118,3 +120,8 @@ def _environment(config: Config, below: Mapping[str, Any]) -> _Layer:
         values["max_retries"] = config.environment.max_retries
     variables = {"backoff": STRATEGY, "max_retries": MAX_RETRIES}
     return _Layer(lambda key: f"env {variables[key]}", values)
+
+
+def _given(values: Mapping[str, Given]) -> _Layer:
+    variables = {key: values[attribute].variable for key, (attribute, _) in KEYS.items() if attribute in values}
+    return _Layer(lambda key: f"env {variables[key]}", {attribute: given.value for attribute, given in values.items()})

@@ -12,6 +12,7 @@ import attrs
 from packaging.requirements import InvalidRequirement, Requirement
 
 from jobframe.config.lines import Lines
+from jobframe.config.variables import Given
 from jobframe.core.backoff import Strategy
 from jobframe.core.duration import format_ms
 
@@ -181,6 +182,8 @@ class Environment:
         redis_url: The server, from ``JOBFRAME_REDIS_URL``.
         strategy: Backoff strategy of every type, from ``QUEUE_BACKOFF_STRATEGY``.
         max_retries: Attempts after the first one, of every type, from ``QUEUE_MAX_RETRIES``.
+        defaults: Policy of every type, from ``JOBFRAME__DEFAULTS__…``: `Policy` attribute → value.
+        jobs: Policy of single types, from ``JOBFRAME__JOBS__<TYPE>__…``, by the word of the type's name.
 
     """
 
@@ -188,6 +191,8 @@ class Environment:
     redis_url: str | None = attrs.field(default=None, repr=False)
     strategy: Strategy | None = None
     max_retries: int | None = None
+    defaults: Mapping[str, Given] = attrs.field(factory=dict)
+    jobs: Mapping[str, Mapping[str, Given]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
