@@ -13,7 +13,7 @@ from jobframe.store.store import Store
 
 __all__ = ["Claimer", "Room"]
 
-_LARGEST_QUANTUM = 16
+_LARGEST_QUANTUM = 32
 _LONGEST_WATCH_S = 3600.0
 
 
@@ -198,7 +198,7 @@ class Claimer:
                 return None
             self._lanes_asked = set(lanes)
             self._number += 1
-            quantum = max(1, min(_LARGEST_QUANTUM, self._settled_since // 4))
+            quantum = max(1, min(_LARGEST_QUANTUM, self._settled_since // 2))
             self._settled_since = 0
             self._call = ClaimCall(self._worker, self._number, max(lanes.values()), quantum, tuple(lanes.items()))
         self._asking = True
