@@ -41,6 +41,8 @@ COMMANDS: dict[str, Entry] = {
     "workers": Entry("Look", "workers:workers", "Workers, what they run and when they were last seen."),
     "init": Entry("Configure", "init:init", "Write a commented jobs.toml for the installed plugins."),
     "check": Entry("Configure", "check:check", "Check jobs.toml against plugins and server."),
+    "plan": Entry("Configure", "plan:plan", "What differs between the policy in force and jobs.toml."),
+    "apply": Entry("Configure", "plan:apply", "Put the policy of jobs.toml in force, with no restart."),
     "config": Entry("Configure", "config:config", "The policy in effect and where each value comes from."),
     "help": Entry("Configure", "help:help_command", "The same as COMMAND --help."),
 }

@@ -13,7 +13,7 @@ from jobframe.core.policy import Policy
 from jobframe.store.codec import WEIGHTS
 from jobframe.store.store import Store
 
-__all__ = ["InForce", "Member", "announce", "document", "read"]
+__all__ = ["InForce", "Member", "announce", "apply", "document", "read"]
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +29,7 @@ class InForce:
         restricted: Names of those that must be sealed.
         policy: The policy.
         batch: Most jobs of one call of its handler; 0 for a handler of one job.
-        by: Worker that put it in force.
+        by: Who put it in force: a worker, or ``user@host``.
         version: Rises with each change.
         at: When it came in force, server milliseconds.
 
@@ -84,7 +84,7 @@ def fingerprint(value: object) -> str:
 
 
 def document(job_type: JobType, policy: Policy, by: str) -> InForce:
-    """Describe *job_type* under *policy* as worker *by* would put it in force."""
+    """Describe *job_type* under *policy* as *by* would put it in force."""
     shape = job_type.shape
     what = (job_type.name, job_type.version, shape.fields, shape.restricted, policy, job_type.batch)
     return InForce(
@@ -129,18 +129,27 @@ async def announce(
         StoreUnavailable: The server cannot be reached or used.
 
     """
-    args: list[str | bytes | int] = []
-    for doc in documents:
-        policy = doc.policy
-        args += [
-            doc.type, doc.digest, WEIGHTS[policy.priority], policy.concurrency or 0, policy.keep_completed,
-            policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, policy.max_waiting or 0,
-            *_rate(policy), _pool(doc), _without_version(doc),
-        ]  # fmt: skip
-    reply = await store.run(
-        "announce", worker, member.lease_ms if joining else 0, _encode(member), int(apply), edited_ms, *args
-    )
+    lease_ms = member.lease_ms if joining else 0
+    reply = await store.run("announce", worker, lease_ms, _encode(member), int(apply), edited_ms, *_laid_out(documents))
     return {t.decode(): (lane.decode(), _decode(doc)) for t, lane, doc in zip(*[iter(reply)] * 3, strict=True)}
+
+
+async def apply(store: Store, documents: Iterable[InForce]) -> tuple[str, ...]:
+    """
+    Put policies in force for the whole fleet; workers obey from their next claim on.
+
+    Args:
+        store: The store.
+        documents: One a type.
+
+    Returns:
+        The types whose policy was another before.
+
+    Raises:
+        StoreUnavailable: The server cannot be reached or used.
+
+    """
+    return tuple(name.decode() for name in await store.run("apply", *_laid_out(documents)))
 
 
 async def read(store: Store, types: Iterable[str] | None = None) -> Mapping[str, InForce]:
@@ -159,6 +168,19 @@ async def read(store: Store, types: Iterable[str] | None = None) -> Mapping[str,
 def decode(doc: bytes) -> InForce:
     """Read one document as the store holds it."""
     return _decode(doc)
+
+
+def _laid_out(documents: Iterable[InForce]) -> list[str | bytes | int]:
+    """Lay the policies out as in_force.lua reads them."""
+    args: list[str | bytes | int] = []
+    for doc in documents:
+        policy = doc.policy
+        args += [
+            doc.type, doc.digest, WEIGHTS[policy.priority], policy.concurrency or 0, policy.keep_completed,
+            policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, policy.max_waiting or 0,
+            *_rate(policy), _pool(doc), _without_version(doc),
+        ]  # fmt: skip
+    return args
 
 
 def _rate(policy: Policy) -> tuple[str, int]:

@@ -13,6 +13,9 @@ __all__ = ["Script", "script"]
 _REFUSED_WHEN_FULL = frozenset({"enqueue"})
 """Everything else must go on when memory is full, or nothing could drain."""
 
+_ALSO_NEEDS = {"announce": "in_force.lua", "apply": "in_force.lua"}
+"""What only some scripts share."""
+
 
 @attrs.frozen
 class Script:
@@ -33,8 +36,9 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Read ``lua/<name>.lua`` with the shared part before it."""
+    """Read ``lua/<name>.lua`` with the shared parts before it."""
     folder = resources.files("jobframe.store") / "lua"
     flags = "" if name in _REFUSED_WHEN_FULL else " flags=allow-oom"
-    text = f"#!lua{flags}\n{(folder / 'shared.lua').read_text()}\n{(folder / f'{name}.lua').read_text()}"
+    files = filter(None, ("shared.lua", _ALSO_NEEDS.get(name), f"{name}.lua"))
+    text = "\n".join([f"#!lua{flags}", *((folder / file).read_text() for file in files)])
     return Script(name, text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324 - the server's own naming

@@ -1,12 +1,10 @@
 -- A starting worker registers itself, puts its policies in force for the types it runs, and learns those in force.
 -- ARGV: clock, worker, lease ms, or 0 for one that has joined, info JSON, 1 to apply or 0 to follow, time the file was
---       edited (ms), then per type: name, digest, weight, cap (0 none), keep_completed, keep_result ms, keep_failed ms, expires ms (0 never),
---       max_waiting (0 none), microseconds between starts (0 no rate), starts at once, pool, document (JSON object without version and at)
+--       edited (ms), then per type what in_force.lua reads
 -- Returns: per type, in order: name, lane, document in force; nothing when it had joined and was given up for dead since
 -- A file whose policy was superseded after its last edit follows: a restarted old worker does not undo a newer file.
 -- A lane is the set of worker kinds that run a type, with its pool: no worker is woken for a type it does not run.
 local worker, lease, info, apply, edited = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
-local PER_TYPE = 13
 call('HSETNX', P .. 'control', 'epoch', whole(now_us))
 if lease > 0 then
   call('ZADD', P .. 'workers', now + lease, worker)
@@ -17,20 +15,11 @@ call('HSET', P .. 'worker-info', worker, info)
 
 local changed = false
 for at = 7, #ARGV, PER_TYPE do
-  local t, digest, document = ARGV[at], ARGV[at + 1], ARGV[at + 12]
+  local t, digest = ARGV[at], ARGV[at + 1]
   local known = call('HGET', P .. 'digests', t)
   local superseded = tonumber(call('HGET', P .. 'superseded', t .. '\t' .. digest) or -1)
   if not known or (known ~= digest and apply and superseded <= edited) then
-    local old = limits(t)
-    local flags = (old.paused and PAUSED or 0) + ((known and old.mixed) and MIXED or 0)
-    if not known and call('EXISTS', P .. 'queue:' .. t .. ':h', P .. 'queue:' .. t .. ':l') > 0 then flags = flags + MIXED end
-    if known then call('HSET', P .. 'superseded', t .. '\t' .. known, now) end
-    call('HSET', P .. 'digests', t, digest)
-    call('HSET', P .. 'runs-in', t, ARGV[at + 11])
-    call('HSET', P .. 'limits', t, struct.pack(LIMITS, flags, tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), old.version + 1,
-      tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]),
-      tonumber(ARGV[at + 9]), tonumber(ARGV[at + 10])) .. old.lane)
-    call('HSET', P .. 'types', t, string.sub(document, 1, -2) .. ',"version":' .. old.version + 1 .. ',"at":' .. whole(now) .. '}')
+    put_in_force(t, at)
     changed = true
   end
 end
@@ -79,8 +68,7 @@ for lane in pairs(left) do
   end
 end
 if changed then
-  call('HINCRBY', P .. 'control', 'policy', 1)
-  call('PUBLISH', P .. 'control', 'policy')
+  announce_policies()
 end
 
 local answer = {}

@@ -1,0 +1,108 @@
+"""``jobframe plan`` and ``apply``: from the policy in force to that of the file, with no restart."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from jobframe.cli.invocation import Invocation
+from jobframe.cli.options import as_json, example
+from jobframe.cli.output import emit_json, emit_table
+from jobframe.cli.session import connected
+from jobframe.config.changes import Change, Load, changes
+from jobframe.project import Project, load_project
+from jobframe.store import inspect, policies
+
+if TYPE_CHECKING:
+    from jobframe.client import Jobs
+
+__all__ = ["apply", "plan"]
+
+
+@attrs.frozen
+class _Plan:
+    """What would change, and the documents that would change it."""
+
+    changes: list[Change]
+    documents: list[policies.InForce]
+
+
+@click.command(epilog=example("jobframe plan"))
+@as_json
+@click.pass_obj
+def plan(invocation: Invocation, /, *, as_json: bool) -> None:
+    """
+    Show what differs between the policy in force and jobs.toml, and what a change would mean now.
+
+    Nothing is changed. Job types that no worker has announced yet are left out: their first worker brings their policy.
+
+    --json prints a list of {"type", "key", "before", "after", "consequence"}.
+    """
+    project = load_project(invocation.config)
+    _show(connected(invocation, lambda jobs: _compare(jobs, project)), as_json=as_json)
+
+
+@click.command(epilog=example("jobframe apply"))
+@as_json
+@click.pass_obj
+def apply(invocation: Invocation, /, *, as_json: bool) -> None:
+    """
+    Put the policy of jobs.toml in force: running workers obey from their next claim on.
+
+    Only what stands in [defaults] and [jobs.*]; the other tables are read when a worker starts. A worker that is
+    started later with an older file follows what is in force.
+
+    --json prints what was changed, as plan does.
+    """
+    project = load_project(invocation.config)
+
+    async def change(jobs: Jobs) -> _Plan:
+        found = await _compare(jobs, project)
+        await policies.apply(jobs.store, found.documents)
+        return found
+
+    _show(connected(invocation, change), as_json=as_json, done=True)
+
+
+async def _compare(jobs: Jobs, project: Project) -> _Plan:
+    types, found = project.registry.catalog.types, _Plan([], [])
+    in_force = await policies.read(jobs.store, project.policies)
+    loads = {each.type: each.counts for each in (await inspect.snapshot(jobs.store, "")).types}
+    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    for name, before in in_force.items():
+        mine = policies.document(types[name], project.policies[name].policy, by)
+        if mine.digest == before.digest:
+            continue
+        counts = loads.get(name, {})
+        load = Load(counts.get("waiting", 0) + counts.get("delayed", 0), counts.get("active", 0))
+        found.changes.extend(changes(name, before.policy, mine.policy, load))
+        found.changes.extend(_in_code(before, mine))
+        found.documents.append(mine)
+    return found
+
+
+def _in_code(before: policies.InForce, after: policies.InForce) -> list[Change]:
+    """Tell what the handler's code declares anew: its payload and how many jobs a call of it takes."""
+    return [
+        Change(after.type, what, str(getattr(before, what)), str(getattr(after, what)), "by the handler's code")
+        for what in ("payload_version", "batch")
+        if getattr(before, what) != getattr(after, what)
+    ]
+
+
+def _show(found: _Plan, *, as_json: bool, done: bool = False) -> None:
+    if as_json:
+        emit_json([attrs.asdict(change) for change in found.changes])
+        return
+    emit_table(
+        ("type", "key", "in force", "jobs.toml", "consequence"),
+        [(each.type, each.key, each.before, each.after, each.consequence) for each in found.changes],
+        empty="The policy in force is that of jobs.toml.",
+    )
+    if found.documents:
+        types = f"{len(found.documents)} {'job type' if len(found.documents) == 1 else 'job types'}"
+        click.echo(f"In force now for {types}." if done else f"`jobframe apply` puts this in force for {types}.")

@@ -1,0 +1,72 @@
+"""What differs between two policies of a type, and what a change of it would mean for its jobs now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from jobframe.config.written import written
+from jobframe.core.policy import KEYS, Policy
+
+__all__ = ["Change", "Load", "changes"]
+
+
+@attrs.frozen
+class Load:
+    """
+    What is there of a type.
+
+    Attributes:
+        waiting: Jobs that wait, due or not.
+        active: Jobs that run.
+
+    """
+
+    waiting: int
+    active: int
+
+
+@attrs.frozen
+class Change:
+    """
+    One key that would change.
+
+    Attributes:
+        type: Job type.
+        key: The key, as in jobs.toml.
+        before: Its value in force.
+        after: Its value in the file.
+        consequence: What that means for the jobs there are; empty when it only holds for later ones.
+
+    """
+
+    type: str
+    key: str
+    before: str
+    after: str
+    consequence: str
+
+
+def changes(type: str, before: Policy, after: Policy, load: Load) -> Iterator[Change]:
+    """Compare two policies of *type*, key by key, in the light of its *load*."""
+    for key, (attribute, _) in KEYS.items():
+        old, new = getattr(before, attribute), getattr(after, attribute)
+        if old != new:
+            texts = written(attribute, old), written(attribute, new)
+            yield Change(type, key, *texts, _consequence(key, old, new, load))
+
+
+def _consequence(key: str, old: object, new: object, load: Load) -> str:
+    match key, old, new:
+        case "concurrency", _, int() if load.active > new:
+            return f"{load.waiting} waiting, {load.active - new} over the new limit now: they run on"
+        case "concurrency" | "per_worker" | "rate_limit" | "expires", _, _ if load.waiting:
+            return f"{load.waiting} waiting"
+        case "max_waiting", _, int() if load.waiting > new:
+            return f"{load.waiting} waiting: enqueue is refused until they are fewer"
+        case "run_in", _, _ if load.active:
+            return f"{load.active} run on where they are"
+        case "keep_failed" | "keep_result" | "keep_completed", int(), int() if new < old:
+            return "older ones are dropped"
+    return ""
