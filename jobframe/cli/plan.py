@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,6 +12,7 @@ from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table
 from jobframe.cli.session import connected
 from jobframe.config.changes import Change, Load, changes
+from jobframe.core.who import who
 from jobframe.project import Project, load_project
 from jobframe.store import inspect, policies
 
@@ -72,9 +71,8 @@ async def _compare(jobs: Jobs, project: Project) -> _Plan:
     types, found = project.registry.catalog.types, _Plan([], [])
     in_force = await policies.read(jobs.store, project.policies)
     loads = {each.type: each.counts for each in (await inspect.snapshot(jobs.store, "")).types}
-    by = f"{getpass.getuser()}@{socket.gethostname()}"
     for name, before in in_force.items():
-        mine = policies.document(types[name], project.policies[name].policy, by)
+        mine = policies.document(types[name], project.policies[name].policy, who())
         if mine.digest == before.digest:
             continue
         counts = loads.get(name, {})
@@ -88,10 +86,14 @@ async def _compare(jobs: Jobs, project: Project) -> _Plan:
 def _in_code(before: policies.InForce, after: policies.InForce) -> list[Change]:
     """Tell what the handler's code declares anew: its payload and how many jobs a call of it takes."""
     return [
-        Change(after.type, what, str(getattr(before, what)), str(getattr(after, what)), "by the handler's code")
-        for what in ("payload_version", "batch")
+        Change(after.type, what, _shown(getattr(before, what)), _shown(getattr(after, what)), "by the handler's code")
+        for what in ("payload_version", "fields", "restricted", "batch")
         if getattr(before, what) != getattr(after, what)
     ]
+
+
+def _shown(value: int | tuple[str, ...]) -> str:
+    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
 
 
 def _show(found: _Plan, *, as_json: bool, done: bool = False) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import getpass
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,6 +18,7 @@ from jobframe.core.errors import JobframeError, PayloadError, RestrictedField, U
 from jobframe.core.job import NewJob, State
 from jobframe.core.jobtype import JobType, declared
 from jobframe.core.policy import nearest_name
+from jobframe.core.who import who
 from jobframe.store import inspect, operate, policies, purge
 from jobframe.store.enqueue import Encoded, batches
 from jobframe.store.store import Store
@@ -240,7 +240,7 @@ class Jobs:
 
     async def _set_paused(self, name: str, action: Any) -> None:
         try:
-            await operate.pause(self.store, name, action, getpass.getuser())
+            await operate.pause(self.store, name, action, who())
         except UnknownJobType:
             announced = await policies.read(self.store)
             raise UnknownJobType(name, nearest_name(name, list(announced))) from None

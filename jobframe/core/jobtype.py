@@ -19,6 +19,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*")
 _LONGEST_NAME = 64
 _declared: dict[str, JobType] = {}
 
+Upcast = Callable[[int, dict[str, Any]], dict[str, Any]]
+"""From a version and the fields of its payload to those of the present version."""
+
 
 class JobType:
     r"""
@@ -29,6 +32,7 @@ class JobType:
         version: Version of its payload's shape, from 1.
         handler: ``(ctx, payload)`` or ``(ctx)``, with *batch* a list of `Job`; async or plain.
         batch: Most jobs of one call of the handler; None for a handler of one job.
+        upcast: Turns the fields of an older version into those of this one; None when they still fit.
         shape: What its payload must look like.
         is_async: Whether the handler is an ``async def``.
         policy: The author's defaults: `Policy` attribute → value.
@@ -43,6 +47,7 @@ class JobType:
         handler: Callable[..., Any],
         policy: Mapping[str, object],
         batch: int | None = None,
+        upcast: Upcast | None = None,
     ) -> None:
         """
         Check everything that can be checked when the type is declared.
@@ -60,6 +65,7 @@ class JobType:
         self.handler = handler
         self.is_async = inspect.iscoroutinefunction(handler)
         self.batch = _check_batch(name, batch)
+        self.upcast = _check_upcast(name, version, upcast)
         self.shape = Shape(name, (payload_class if batch is None else payload_class_of_batch)(name, handler))
         self.run: Callable[[Any, Any], Any] = handler if self.shape.cls is not None else _without_payload(handler)
         self.policy = {"run_in": "loop" if self.is_async else "thread", **_parse_policy(name, policy)}
@@ -79,7 +85,7 @@ class JobType:
 
 
 def job(
-    name: str, *, version: int = 1, batch: int | None = None, **policy: Any
+    name: str, *, version: int = 1, batch: int | None = None, upcast: Upcast | None = None, **policy: Any
 ) -> Callable[[Callable[..., Any]], JobType]:
     """
     Declare the decorated function as the handler of job type *name*.
@@ -93,16 +99,18 @@ def job(
         name: Type name; by habit ``<plugin>.<verb>``.
         version: Version of the payload's shape.
         batch: Most jobs of one call, 1 to 256; without it every job has a call of its own.
+        upcast: ``upcast(version, fields)`` takes the fields of a payload of an older *version* as a dict and returns
+            them as this version has them; without it an older payload must still fit the class.
         **policy: The author's defaults, with the keys and values of ``jobs.toml``, which wins: ``timeout="2m"``.
 
     Raises:
-        ValueError: A bad name, version, batch, handler signature or policy value.
+        ValueError: A bad name, version, batch, upcast, handler signature or policy value.
         PayloadError: The payload class cannot be carried by JSON.
 
     """
 
     def declare(handler: Callable[..., Any]) -> JobType:
-        job_type = JobType(name, version, handler, policy, batch)
+        job_type = JobType(name, version, handler, policy, batch, upcast)
         _declared[name] = job_type
         return job_type
 
@@ -133,6 +141,13 @@ def _check_batch(name: str, batch: object) -> int | None:
     if batch is None or (type(batch) is int and 1 <= batch <= LARGEST_BATCH):
         return batch
     msg = f"job type {name}: batch must be a whole number from 1 to {LARGEST_BATCH}, got {batch!r}"
+    raise ValueError(msg)
+
+
+def _check_upcast(name: str, version: int, upcast: Upcast | None) -> Upcast | None:
+    if upcast is None or (callable(upcast) and version > 1):
+        return upcast
+    msg = f"job type {name}: upcast must be a function (version, fields) -> fields, and version 2 or later"
     raise ValueError(msg)
 
 

@@ -11,12 +11,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-import attrs
 import structlog
 
 from jobframe.core import clock, ids
 from jobframe.core.context import Context, Services
-from jobframe.core.errors import PayloadError
 from jobframe.core.event import Event
 from jobframe.core.job import State
 from jobframe.core.outcome import (
@@ -30,17 +28,16 @@ from jobframe.core.outcome import (
     Retried,
     Snoozed,
 )
-from jobframe.core.policy import Policy
 from jobframe.runtime.arq_relay import Relay
 from jobframe.runtime.batch import Call, Member, calls
 from jobframe.runtime.conclusion import conclude, interrupted
 from jobframe.runtime.deadlines import Deadlines
+from jobframe.runtime.opening import Readable, own_policy, read_job
 from jobframe.runtime.pools import Pools
 from jobframe.runtime.result import one_each
 from jobframe.runtime.running import Attempt, Runnable, cannot_stop
 from jobframe.runtime.unopened import Unopened
 from jobframe.store.claim import Claimed
-from jobframe.store.codec import Envelope, Record, Unreadable, decode_payload
 from jobframe.store.settle import Settled
 
 __all__ = ["Execution"]
@@ -192,34 +189,24 @@ class Execution:
 
     def _open(self, claimed: Claimed, runnable: Runnable, kind: type[AnyAttempt]) -> AnyAttempt | None:
         """Decode what was claimed, build the handler's context, and tell that it starts; None when it cannot."""
-        job_type = runnable.type
-        try:
-            enqueued_ms, envelope = decode_payload(claimed.payload)
-            record = Record.decode(claimed.record)
-            if envelope.version > job_type.version:
-                reason = f"too new: payload version {envelope.version}, this worker has {job_type.version}"
-                self._refuse(claimed, Parked(reason))
-                return None
-            payload = job_type.shape.decode(envelope.body)
-        except Unreadable as error:
-            self._refuse(claimed, Parked(str(error)))
+        found = read_job(claimed, runnable.type)
+        if not isinstance(found, Readable):
+            self._refuse(claimed, found)
             return None
-        except PayloadError as error:
-            self._refuse(claimed, Failed(f"payload: {error.problem}"))
-            return None
-        policy = _own_policy(runnable.policy, envelope)
+        envelope, record = found.envelope, found.record
+        policy = own_policy(runnable.policy, envelope)
         context = Context(
             self._services,
             ids.join(claimed.type, claimed.unique),
             record.attempts + 1,
             policy.max_retries + 1,
             claimed.fence,
-            enqueued_ms,
+            found.enqueued_ms,
             clock.wall_ms() + policy.timeout_ms,
             envelope.headers,
             asyncio.get_running_loop() if policy.run_in == "thread" else None,
         )
-        attempt = kind(claimed, runnable, policy, envelope, record, context, payload, clock.monotonic())
+        attempt = kind(claimed, runnable, policy, envelope, record, context, found.payload, clock.monotonic())
         self.running[attempt.name] = attempt
         if self._observe is not None:
             self._observe(_event(attempt, State.ACTIVE, "started"))
@@ -288,17 +275,6 @@ class Execution:
         if self._observe is not None and attempt is not None:
             name, reason = type(outcome).__name__.lower(), getattr(outcome, "reason", "")
             self._observe(_event(attempt, _STATES[type(outcome)], name, settled.run_ms, reason))
-
-
-def _own_policy(policy: Policy, envelope: Envelope) -> Policy:
-    """Put the job's own timeout and retries into its type's policy; most jobs have neither."""
-    if envelope.timeout_ms is None and envelope.max_retries is None:
-        return policy
-    return attrs.evolve(
-        policy,
-        timeout_ms=policy.timeout_ms if envelope.timeout_ms is None else envelope.timeout_ms,
-        max_retries=policy.max_retries if envelope.max_retries is None else envelope.max_retries,
-    )
 
 
 def _event(attempt: Attempt, state: State, outcome: str, run_ms: int = 0, reason: str = "") -> Event:

@@ -59,12 +59,14 @@ class Listening:
         joined: Under which name the worker is in the fleet now.
         lost: It had been given up for dead: whatever it runs belongs to others.
         renewed: Every answer to a renewal.
+        parked: A job of that type was parked by some worker, for its payload was too new for it.
 
     """
 
     joined: Callable[[str], None]
     lost: Callable[[], None]
     renewed: Callable[[Renewed], None]
+    parked: Callable[[str], None]
 
 
 class Membership:
@@ -171,9 +173,11 @@ class Membership:
         return True
 
     def _hear(self, message: str) -> None:
-        """Ask for news at once: a policy changed, or a job of this worker shall be cancelled."""
-        what, _, worker = message.partition("\t")
-        if what == "policy" or worker == self.worker:
+        """Ask for news at once when a policy changed or a job of this worker shall be cancelled; pass the rest on."""
+        what, _, name = message.partition("\t")
+        if what == "parked":
+            self._listening.parked(name)
+        elif what == "policy" or name == self.worker:
             self._lease.ask()
 
     def _on_renewed(self, answer: Renewed) -> None:

@@ -28,6 +28,7 @@ from jobframe.runtime.pools import LoopPool, Pools, ProcessPool, ThreadPool
 from jobframe.runtime.self_fence import SelfFence
 from jobframe.runtime.settler import Settler
 from jobframe.runtime.sweeper import Sweeper
+from jobframe.runtime.unparker import Unparker
 from jobframe.runtime.waker import Waker
 from jobframe.store import leases
 from jobframe.store.claim import Claim
@@ -130,7 +131,10 @@ class Runtime:
             self.store, self._room, lambda: self.membership.runnables, take=self._take, want_wake=self._waker.want
         )
         self._sweeper = Sweeper(self.store, parts.plan.lease_ms)
-        listening = Listening(joined=self._claimer.resume, lost=self.execution.lose, renewed=self._on_renewed)
+        self._unparker = Unparker(self.store, lambda: self.membership.runnables)
+        listening = Listening(
+            joined=self._on_joined, lost=self.execution.lose, renewed=self._on_renewed, parked=self._unparker.parked
+        )
         self.membership = Membership(self.store, parts.plan, listening)
         self._fence = SelfFence(parts.plan.lease_ms, self.membership.silent_s, self.execution.stop_exclusive)
 
@@ -155,7 +159,9 @@ class Runtime:
             await self._lifespans.enter_async_context(lifespan)
         await self.membership.join()
         self._fence.watch()
-        self._tasks = [asyncio.create_task(each.run()) for each in (self._claimer, self._waker, self._sweeper)]
+        self._tasks = [
+            asyncio.create_task(each.run()) for each in (self._claimer, self._waker, self._sweeper, self._unparker)
+        ]
         if self._bridge is not None:
             self._bridge.start()
         _log.info("worker started", worker=self.worker_id, types=len(self.membership.runnables))
@@ -211,6 +217,7 @@ class Runtime:
             await self._bridge.aclose()
         await self.membership.aclose()
         self._sweeper.stop()
+        self._unparker.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._waker.aclose(self._all_lanes()), _LAST_WORDS_S)
         if self._tasks:
@@ -259,6 +266,10 @@ class Runtime:
         self._claimer.freed(len(recorded))
         if self._bridge is not None:
             self._bridge.relay.ended(recorded)
+
+    def _on_joined(self, worker: str) -> None:
+        self._claimer.resume(worker)
+        self._unparker.joined()
 
     def _on_renewed(self, answer: Renewed) -> None:
         (self._sweeper.ask if answer.sweep else self._sweeper.tick)()

@@ -18,7 +18,7 @@ Content = Mapping[str, Mapping[str, Any]]
 KNOWN = re.compile(
     r"control|types|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
     r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
-    r"|(active|leaving|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
+    r"|(active|leaving|needs|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
 )
 LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")
 ENDED = ("completed:{}", "given:{}", "failed:{}", "cancelled:{}")

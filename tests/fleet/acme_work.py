@@ -57,7 +57,7 @@ async def jobframe_lifespan(app):
 
 @jobframe.hookimpl
 def jobframe_job_types():
-    return [loop, other, thread, process, process_async, empty, secret, batch, batch_thread, batch_process]
+    return [loop, other, thread, process, process_async, empty, secret, batch, batch_thread, batch_process, versioned]
 
 
 @jobframe.job("work.loop")
@@ -305,3 +305,16 @@ ANSWERS = {
     "class": lambda *_: jobframe.Cancel,
     "log": _log,
 }
+
+
+VERSION = int(os.environ.get("ACME_VERSION", "1"))
+"""Which version of the type below this process has: a deployment in the middle of its roll-out has several."""
+
+
+@jobframe.job(
+    "work.versioned",
+    version=VERSION,
+    upcast=(lambda version, fields: {"text": f"{fields['text']}, of version {version}"}) if VERSION > 1 else None,
+)
+async def versioned(ctx, payload: Work) -> str:
+    return payload.text

@@ -94,6 +94,16 @@ async def test_after_an_apply_nothing_differs(fleet):
     assert "@" in in_force.by
 
 
+async def test_a_plan_tells_what_the_handlers_code_declares_anew(fleet):
+    await fleet.start(1, "--type", "work.loop")
+    plugin = fleet.folder / "acme_work.py"
+    plugin.write_text(plugin.read_text().replace('    text: str = ""\n', '    text: str = ""\n    more: int = 0\n', 1))
+
+    (change,) = json.loads(await command(fleet, "plan", "--json"))
+
+    assert ("fields", "do, n, text", "do, n, text, more") == (change["key"], change["before"], change["after"])
+
+
 async def apply(world, name, **policy):
     return await policies.apply(world.store, [policies.document(job_type(name), Policy(**policy), "me@box")])
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import signal
 import socket
-import struct
 import threading
 
 import aiohttp
@@ -19,6 +18,7 @@ from jobframe.status import listener, readiness, source
 from jobframe.status.liveness import Pulse
 from jobframe.status.server import StatusServer
 from jobframe.store.store import Store
+from tests.conformance.invariants import LIMITS
 
 PATIENCE_S = 15
 LEASE = 12_000
@@ -37,7 +37,7 @@ async def add_worker(store, name, *, types=("doc.embed",), left_ms=LEASE):
 
 
 async def add_type(store, name, *, cap=0, paused=False):
-    packed = struct.pack("<BBiIIddd", int(paused), 2, cap, 1, 10_000, 3.6e6, 2.6e9, 0) + b"lane"
+    packed = LIMITS.pack(int(paused), 2, cap, 1, 10_000, 3.6e6, 2.6e9, 0, 0, 0, 0) + b"lane"
     await store.redis.hset(store.keys.limits, name, packed)
 
 

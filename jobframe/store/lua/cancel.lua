@@ -9,6 +9,7 @@ local function cancelled()
   local payload = call('HGET', P .. 'payload:' .. t, id)
   if payload then release_key(t, id, payload_options(payload)) end
   local p = limits(t)
+  call('ZREM', P .. 'needs:' .. t, id)
   end_kept(t, 'cancelled', {id}, {reason})
   trim(t, p, 'cancelled', 2)
   arm(t, p)

@@ -41,6 +41,7 @@ for _, index in ipairs(INDEXES[state]) do
     local ids = call('ZRANGEBYSCORE', P .. index, first, last, 'LIMIT', 0, most - count)
     if LIVE[state] then ids = released(ids) end
     forget(t, state, ids)
+    if state == 'parked' then variadic('ZREM', P .. 'needs:' .. t, ids) end
     variadic('ZREM', P .. index, ids)
     count = count + #ids
   end

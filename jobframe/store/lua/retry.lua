@@ -23,6 +23,7 @@ if options.key then
 end
 call('ZREM', P .. from .. ':' .. t, id)
 call('HDEL', P .. 'reason:' .. t, id)
+call('ZREM', P .. 'needs:' .. t, id)
 local record = call('HGET', P .. 'record:' .. t, id)
 if record then call('HSET', P .. 'record:' .. t, id, (string.gsub(record, '^%d+,(%d+),(%d+),%d+', '0,%1,%2,0', 1))) end
 local p = limits(t)

@@ -92,6 +92,17 @@ local function complete(t, p, group)
   if #given > 0 then trim(t, p, 'given', #given) end
 end
 
+-- Jobs that were parked for a newer payload are released by a worker that can read it, which may already be there.
+local function note_needs(t, group)
+  local needs = {}
+  for i, id in ipairs(group.ids) do
+    local version = string.match(group.arguments[i], '^too new: payload version (%d+)')
+    if version then needs[#needs + 1], needs[#needs + 2] = version, id end
+  end
+  variadic('ZADD', P .. 'needs:' .. t, needs)
+  if #needs > 0 then call('PUBLISH', P .. 'control', 'parked\t' .. t) end
+end
+
 local function end_with_reason(t, p, kind, group)
   end_kept(t, kind, group.ids, group.arguments)
   store_pairs(P .. 'record:' .. t, group.ids, group.data)
@@ -101,7 +112,8 @@ local function end_with_reason(t, p, kind, group)
       ended[#ended + 1] = group.fields[i]
     end
   end
-  if kind ~= 'parked' then trim(t, p, kind, 2 * #group.ids) end
+  if kind == 'parked' then return note_needs(t, group) end
+  trim(t, p, kind, 2 * #group.ids)
 end
 
 -- A thread's job is given back with a delay, for its handler runs on until its process has ended: so long its slot is
