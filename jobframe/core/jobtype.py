@@ -145,9 +145,9 @@ def _check_batch(name: str, batch: object) -> int | None:
 
 
 def _check_upcast(name: str, version: int, upcast: Upcast | None) -> Upcast | None:
-    if upcast is None or (callable(upcast) and version > 1):
+    if upcast is None or (callable(upcast) and not inspect.iscoroutinefunction(upcast) and version > 1):
         return upcast
-    msg = f"job type {name}: upcast must be a function (version, fields) -> fields, and version 2 or later"
+    msg = f"job type {name}: upcast must be a plain function (version, fields) -> fields, and version 2 or later"
     raise ValueError(msg)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 
 import msgspec
 import pytest
@@ -12,6 +11,7 @@ from jobframe.core.errors import JobframeError, JobNotFound, PayloadError, Restr
 from jobframe.core.job import JobInfo, State
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Completed, Failed, Parked
+from jobframe.core.who import who
 from tests.client.conftest import close, read, read_sealed
 
 
@@ -151,7 +151,7 @@ async def test_a_paused_type_starts_nothing_until_it_is_resumed(world):
     await world.jobs.enqueue("book.close")
 
     paused = (await world.store.read_hash(world.store.keys.paused))["book.close"]
-    assert getpass.getuser() == msgspec.json.decode(paused)["by"]
+    assert who() == msgspec.json.decode(paused)["by"]
     assert [] == (await world.claim()).jobs
 
     await world.jobs.resume(JobType("book.close", 1, close, {}))

@@ -53,7 +53,7 @@ def test_its_mistakes_are_told_without_the_values(function, body, problem):
     assert problem == refused.value.problem
 
 
-@pytest.mark.parametrize(("version", "function"), [(1, same), (2, "rename")])
+@pytest.mark.parametrize(("version", "function"), [(1, same), (2, "rename"), (2, handler)])
 def test_it_is_a_function_and_makes_sense_from_version_2_on(version, function):
-    with pytest.raises(ValueError, match="upcast must be a function"):
+    with pytest.raises(ValueError, match="upcast must be a plain function"):
         JobType("a.b", version, handler, {}, None, function)
