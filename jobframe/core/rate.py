@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import attrs
@@ -39,9 +40,9 @@ class Rate:
         return max(1, self.count * _BURST_MS // self.period_ms)
 
     @property
-    def interval_us(self) -> float:
-        """Microseconds between the starts of a steady flow."""
-        return 1_000 * self.period_ms / (self.count - self.burst + 1)
+    def interval_us(self) -> int:
+        """Whole microseconds between the starts of a steady flow, rounded up so that no window ever holds one more."""
+        return math.ceil(1_000 * self.period_ms / (self.count - self.burst + 1))
 
     def __str__(self) -> str:
         """Write it as jobs.toml does: ``100/m``."""

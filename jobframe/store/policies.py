@@ -183,10 +183,10 @@ def _laid_out(documents: Iterable[InForce]) -> list[str | bytes | int]:
     return args
 
 
-def _rate(policy: Policy) -> tuple[str, int]:
+def _rate(policy: Policy) -> tuple[int, int]:
     """Say how the type's starts are spaced, in microseconds (0 is not at all), and how many may come at once."""
     rate = policy.rate_limit
-    return (repr(rate.interval_us), rate.burst) if rate else ("0", 0)
+    return (rate.interval_us, rate.burst) if rate else (0, 0)
 
 
 def _pool(doc: InForce) -> str:

@@ -52,6 +52,21 @@ async def test_a_worker_looks_again_when_the_next_job_may_start(world):
     assert ["y"] == [job.unique for job in (await world.claim()).jobs]
 
 
+@pytest.mark.parametrize("text", ["1/d", "10/d", "1/h", "7/m"])
+async def test_a_slow_rate_starts_nothing_a_millisecond_early(world, text):
+    rate = parse_rate(text)
+    await world.join("w1", "a", rate_limit=rate)
+    await world.enqueue("a", "x")
+    await world.claim()
+    opens_ms = -(-rate.interval_us // 1_000)
+    world.now += opens_ms - 1
+    await world.enqueue("a", "y")
+
+    assert [] == (await world.claim()).jobs
+    world.now += 1
+    assert ["y"] == [job.unique for job in (await world.claim()).jobs]
+
+
 async def test_what_waited_long_saves_up_no_more_than_a_burst(world):
     await world.join("w1", "a", rate_limit=Rate(100, 1_000))
     await world.enqueue("a", *(f"j{n}" for n in range(50)))

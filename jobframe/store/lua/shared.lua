@@ -173,7 +173,7 @@ end
 
 -- How many jobs the rate of a type lets start now.
 local function rate_allows(t, p)
-  return math.floor(p.burst - (arrival(t, p) - now_us) / p.interval + 1e-6)
+  return math.floor(p.burst - (arrival(t, p) - now_us) / p.interval)
 end
 
 -- When the rate of a type lets the next job start (ms).
