@@ -11,8 +11,9 @@ from jobframe.cli.documents import job_document
 from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table
 from jobframe.cli.session import with_jobs
-from jobframe.cli.times import ago, iso, span
+from jobframe.cli.times import ago, iso
 from jobframe.core import clock
+from jobframe.core.duration import span
 from jobframe.core.job import JobInfo, State
 from jobframe.core.shown import printable
 

@@ -12,7 +12,7 @@ import click
 from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table, is_terminal, rich_table
 from jobframe.cli.session import with_jobs
-from jobframe.cli.times import span
+from jobframe.core.duration import span
 from jobframe.core.histogram import percentile
 from jobframe.status.metrics import metrics
 from jobframe.store import inspect

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "enqueue": Entry("Jobs", "enqueue:enqueue", "Enqueue one job."),
     "list": Entry("Jobs", "jobs:list_jobs", "List jobs by type and state."),
     "show": Entry("Jobs", "jobs:show", "Show everything known of one job but its payload."),
+    "explain": Entry("Jobs", "explain:explain", "Tell why a job does not run."),
     "cancel": Entry("Jobs", "jobs:cancel", "Cancel a job, running or not."),
     "retry": Entry("Jobs", "retry:retry", "Run failed, cancelled or parked jobs again."),
     "pause": Entry("Queues", "queues:pause", "Stop starting jobs of a type."),

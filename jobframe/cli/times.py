@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from jobframe.core import clock
+from jobframe.core.duration import span
 
-__all__ = ["ago", "iso", "span"]
-
-_STEPS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
+__all__ = ["ago", "iso"]
 
 
 def iso(ms: int | None) -> str | None:
@@ -22,10 +21,3 @@ def ago(ms: int | None, now_ms: int) -> str:
     if abs(distance) < 1_000:  # noqa: PLR2004 - a second
         return "now"
     return f"{span(distance)} ago" if distance > 0 else f"in {span(-distance)}"
-
-
-def span(ms: int | None) -> str:
-    """Write a duration in its largest unit: ``480ms``, ``12s``, ``3m``, ``5h``, ``2d``; ``-`` for None."""
-    if ms is None:
-        return "-"
-    return next((f"{ms // size}{unit}" for size, unit in _STEPS if ms >= size), f"{ms}ms")

@@ -9,8 +9,9 @@ import click
 from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table
 from jobframe.cli.session import with_jobs
-from jobframe.cli.times import ago, iso, span
+from jobframe.cli.times import ago, iso
 from jobframe.core import clock
+from jobframe.core.duration import span
 from jobframe.store import inspect
 from jobframe.store.stats import WorkerStats
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
+from jobframe.client.explanation import Explanation
 from jobframe.client.handle import Handle
 from jobframe.client.jobs import Jobs
 from jobframe.core.job import JobInfo, NewJob, State
@@ -104,6 +105,10 @@ class SyncJobs:
     def counts(self, type: str | JobType | None = None) -> dict[str, int]:
         """Count jobs by state; see `Jobs.counts`."""
         return self._run(self._jobs.counts(type))
+
+    def explain(self, id: str) -> Explanation:
+        """Tell why a job does not run; see `Jobs.explain`."""
+        return self._run(self._jobs.explain(id))
 
     def cancel(self, id: str, reason: str = "") -> State:
         """Cancel a job; see `Jobs.cancel`."""

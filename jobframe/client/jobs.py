@@ -11,6 +11,7 @@ from typing import Any
 from jobframe.client.coalescer import Coalescer
 from jobframe.client.encoder import Encoder, type_name
 from jobframe.client.ends import Ends
+from jobframe.client.explanation import Explanation, explain
 from jobframe.client.handle import Handle
 from jobframe.core import ids
 from jobframe.core.duration import to_delay_ms
@@ -19,6 +20,7 @@ from jobframe.core.job import NewJob, State
 from jobframe.core.jobtype import JobType, declared
 from jobframe.core.policy import nearest_name
 from jobframe.core.who import who
+from jobframe.store import explain as standing
 from jobframe.store import inspect, operate, policies, purge
 from jobframe.store.enqueue import Encoded, batches
 from jobframe.store.store import Store
@@ -167,6 +169,16 @@ class Jobs:
     async def counts(self, type: str | JobType | None = None) -> dict[str, int]:
         """Count jobs by state, of one type or of all: the first five are now, the rest since the beginning."""
         return await inspect.counts(self.store, None if type is None else type_name(type))
+
+    async def explain(self, id: str) -> Explanation:
+        """
+        Tell why job *id* does not run, or what it does instead.
+
+        Raises:
+            JobNotFound: No such job.
+
+        """
+        return explain(await standing.read(self.store, id))
 
     async def cancel(self, id: str, reason: str = "") -> State:
         """

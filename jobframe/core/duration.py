@@ -7,7 +7,7 @@ import re
 
 from jobframe.core.shown import shown
 
-__all__ = ["format_ms", "parse_ms", "to_delay_ms"]
+__all__ = ["format_ms", "parse_ms", "span", "to_delay_ms"]
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _FORM = re.compile(r"(\d{1,13}(?:\.\d{1,6})?)(ms|s|m|h|d)")
@@ -39,6 +39,13 @@ def format_ms(ms: int) -> str:
         if ms and ms % _UNITS[unit] == 0:
             return f"{ms // _UNITS[unit]}{unit}"
     return f"{ms}ms"
+
+
+def span(ms: int | None) -> str:
+    """Write a duration in its largest unit, cut off: ``480ms``, ``12s``, ``3m``, ``5h``, ``2d``; ``-`` for None."""
+    if ms is None:
+        return "-"
+    return next((f"{ms // _UNITS[unit]}{unit}" for unit in ("d", "h", "m", "s") if ms >= _UNITS[unit]), f"{ms}ms")
 
 
 def to_delay_ms(delay: str | dt.timedelta) -> int:

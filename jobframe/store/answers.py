@@ -13,7 +13,7 @@ from jobframe.store.codec import Record, Unreadable
 from jobframe.store.policies import Member
 from jobframe.store.stats import COUNTS_SINCE, ServerFacts, Snapshot, TypeStats, WorkerStats
 
-__all__ = ["jobs", "snapshot"]
+__all__ = ["jobs", "rows", "snapshot", "text", "workers"]
 
 _COUNTERS = ("completed", "failed", "cancelled", "parked", "retried", "snoozed", "crashed", "interrupted", "expired")
 _PER_TYPE = 10 + len(_COUNTERS) + 1
@@ -35,21 +35,27 @@ def snapshot(
     """Read the answer of ``snapshot.lua``."""
     now_ms = int(now)
     waits, runs = _waits_and_runs(histograms)
-    stats = [_type_stats(row, now_ms, waits, runs) for row in _rows(type_rows, _PER_TYPE)]
+    stats = [_type_stats(row, now_ms, waits, runs) for row in rows(type_rows, _PER_TYPE)]
     return Snapshot(
         now_ms=now_ms,
         types=tuple(sorted(stats, key=lambda each: each.type)),
-        workers=tuple(_worker_stats(row, now_ms) for row in _rows(worker_rows, _PER_WORKER)),
+        workers=workers(worker_rows, now_ms),
         server=_server_facts(server),
     )
 
 
-def jobs(rows: Sequence[Any]) -> tuple[JobInfo, ...]:
+def jobs(flat: Sequence[Any]) -> tuple[JobInfo, ...]:
     """Read the jobs in the answer of ``list_jobs.lua``."""
-    return tuple(_job_info(row) for row in _rows(rows, _PER_JOB))
+    return tuple(_job_info(row) for row in rows(flat, _PER_JOB))
 
 
-def _rows(flat: Sequence[Any], width: int) -> Iterable[tuple[Any, ...]]:
+def workers(flat: Sequence[Any], now_ms: int) -> tuple[WorkerStats, ...]:
+    """Read the workers in the answer of ``snapshot.lua``."""
+    return tuple(_worker_stats(row, now_ms) for row in rows(flat, _PER_WORKER))
+
+
+def rows(flat: Sequence[Any], width: int) -> Iterable[tuple[Any, ...]]:
+    """Cut a flat answer into rows of *width* values."""
     return zip(*[iter(flat)] * width, strict=True)
 
 
@@ -58,7 +64,7 @@ def _type_stats(row: Sequence[Any], now_ms: int, waits: Histograms, runs: Histog
     since = dict(zip(_COUNTERS, (int(count or 0) for count in counters), strict=True))
     now = {"active": active, "waiting": waiting, "failed": failed, "delayed": delayed, "parked": parked}
     return TypeStats(
-        type=_text(name),
+        type=text(name),
         announced=bool(announced),
         counts=now | {counter: since[counter] for counter in COUNTS_SINCE},
         failures=since["failed"],
@@ -74,9 +80,9 @@ def _type_stats(row: Sequence[Any], now_ms: int, waits: Histograms, runs: Histog
 def _waits_and_runs(flat: Sequence[bytes]) -> tuple[Histograms, Histograms]:
     """Add up the hashes of each type: their fields are ``w<bucket>`` for waits and ``r<bucket>`` for runs."""
     by_type: dict[bytes, dict[bytes, int]] = {}
-    for name, hash_ in _rows(flat, 2):
+    for name, hash_ in rows(flat, 2):
         sums = by_type.setdefault(name, {})
-        for field, count in _rows(hash_.split(), 2):
+        for field, count in rows(hash_.split(), 2):
             sums[field] = sums.get(field, 0) + int(count)
     waits, runs = (
         {
@@ -96,7 +102,7 @@ def _worker_stats(row: Sequence[Any], now_ms: int) -> WorkerStats:
         member = _STRANGER
     left_ms = int(float(lease_end)) - now_ms
     return WorkerStats(
-        worker=_text(name),
+        worker=text(name),
         alive=0 < left_ms <= 2 * member.lease_ms,  # later than any clock of this server could have granted: ended
         heartbeat_age_ms=max(0, member.lease_ms - left_ms),
         held=held,
@@ -104,8 +110,8 @@ def _worker_stats(row: Sequence[Any], now_ms: int) -> WorkerStats:
     )
 
 
-def _server_facts(text: bytes) -> ServerFacts:
-    facts = dict(line.split(":", 1) for line in _text(text).splitlines() if ":" in line)
+def _server_facts(info: bytes) -> ServerFacts:
+    facts = dict(line.split(":", 1) for line in text(info).splitlines() if ":" in line)
     limit = int(facts.get("maxmemory", 0))
     return ServerFacts(
         aof=facts.get("aof_enabled") == "1",
@@ -116,28 +122,29 @@ def _server_facts(text: bytes) -> ServerFacts:
 
 def _job_info(row: Sequence[bytes]) -> JobInfo:
     type_name, state, unique, score, stamp, worker, record, reason = row
-    in_state, at_ms = State(_text(state)), int(float(score))
+    in_state, at_ms = State(text(state)), int(float(score))
     try:
         history = Record.decode(record)
     except Unreadable:
         history = Record()  # a damaged record hides no job
     return JobInfo(
-        id=ids.join(_text(type_name), _text(unique)),
-        type=_text(type_name),
+        id=ids.join(text(type_name), text(unique)),
+        type=text(type_name),
         state=in_state,
         enqueued_ms=int(stamp) if stamp.isdigit() else None,
         due_ms=at_ms if in_state in (State.WAITING, State.DELAYED) else None,
         started_ms=at_ms if in_state is State.ACTIVE else None,
         finished_ms=at_ms if in_state in TERMINAL or in_state is State.PARKED else None,
-        worker=_text(worker) or None,
+        worker=text(worker) or None,
         attempts=history.attempts,
         crashes=history.crashes,
         interrupts=history.interrupts,
         snoozes=history.snoozes,
-        reason=_text(reason),
+        reason=text(reason),
         errors=history.errors,
     )
 
 
-def _text(value: bytes) -> str:
-    return value.decode(errors="backslashreplace")  # whatever stands there, it must be possible to look at it
+def text(value: bytes) -> str:
+    """Decode what stands there, whatever it is: it must be possible to look at it."""
+    return value.decode(errors="backslashreplace")

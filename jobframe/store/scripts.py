@@ -13,6 +13,9 @@ __all__ = ["Script", "script"]
 _REFUSED_WHEN_FULL = frozenset({"enqueue"})
 """Everything else must go on when memory is full, or nothing could drain."""
 
+_ONLY_READS = frozenset({"explain"})
+"""The server itself refuses any write of these, and takes them when memory is full."""
+
 _ALSO_NEEDS = {"announce": "in_force.lua", "apply": "in_force.lua"}
 """What only some scripts share."""
 
@@ -38,7 +41,12 @@ class Script:
 def script(name: str) -> Script:
     """Read ``lua/<name>.lua`` with the shared parts before it."""
     folder = resources.files("jobframe.store") / "lua"
-    flags = "" if name in _REFUSED_WHEN_FULL else " flags=allow-oom"
     files = filter(None, ("shared.lua", _ALSO_NEEDS.get(name), f"{name}.lua"))
-    text = "\n".join([f"#!lua{flags}", *((folder / file).read_text() for file in files)])
+    text = "\n".join([f"#!lua{_flags(name)}", *((folder / file).read_text() for file in files)])
     return Script(name, text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324 - the server's own naming
+
+
+def _flags(name: str) -> str:
+    if name in _ONLY_READS:
+        return " flags=no-writes"
+    return "" if name in _REFUSED_WHEN_FULL else " flags=allow-oom"

@@ -158,6 +158,31 @@ def test_a_word_that_is_no_job_id_is_wrong_usage(hands, cli):
     assert 2 == cli("show", "none")[0]
 
 
+def test_explain_tells_reasons_in_order(hands, enqueue, cli, cli_json):
+    enqueue("--id", "one")
+    enqueue("--id", "two")
+    assert 0 == cli("pause", "doc.embed")[0]
+    document = cli_json("explain", "doc.embed:two")
+    assert ("doc.embed:two", "waiting") == (document["id"], document["state"])
+    assert ["paused", "behind"] == [reason["code"] for reason in document["reasons"]]
+    assert {"code", "text", "until", "held_by"} == set(document["reasons"][0])
+    lines = cli("explain", "doc.embed:two")[1].splitlines()
+    assert ["doc.embed:two is waiting", "- 1 job of its type is due before it"] == [lines[0], lines[2]]
+    assert lines[1].startswith("- doc.embed was paused by ")
+
+
+def test_explain_of_a_delayed_job_says_until_when(enqueue, cli_json):
+    document = cli_json("explain", enqueue("--delay", "1h"))
+    (reason,) = document["reasons"]
+    assert ("not-due", []) == (reason["code"], reason["held_by"])
+    assert cli_json("show", document["id"])["due_at"] == reason["until"]
+
+
+def test_explain_of_a_job_that_does_not_exist_is_reported(hands, cli):
+    assert 1 == cli("explain", "doc.embed:none")[0]
+    assert 2 == cli("explain", "none")[0]
+
+
 def test_cancel_ends_a_waiting_job(enqueue, cli, cli_json):
     job_id = enqueue()
     assert (0, f"cancelled {job_id}\n") == cli("cancel", job_id, "--reason", "mistake")[:2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobframe.cli.output import emit_table
-from jobframe.cli.times import ago, iso, span
+from jobframe.cli.times import ago, iso
 
 
 def test_plain_columns_are_padded_and_never_cut(capsys):
@@ -25,13 +25,6 @@ def test_no_rows_are_said_in_words(capsys):
 )
 def test_a_moment_is_told_as_distance(ms, expected):
     assert expected == ago(ms, 1_000_000)
-
-
-@pytest.mark.parametrize(
-    ("ms", "expected"), [(None, "-"), (0, "0ms"), (480, "480ms"), (12_900, "12s"), (7_200_000, "2h")]
-)
-def test_a_span_is_told_in_its_largest_unit(ms, expected):
-    assert expected == span(ms)
 
 
 def test_programs_get_iso_8601_in_utc():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobframe.core.duration import format_ms, parse_ms, to_delay_ms
+from jobframe.core.duration import format_ms, parse_ms, span, to_delay_ms
 
 CENTURY_MS = 100 * 365 * 86_400_000
 
@@ -54,6 +54,13 @@ def test_what_is_written_reads_as_before(ms):
 )
 def test_the_largest_whole_unit_is_written(ms, text):
     assert text == format_ms(ms)
+
+
+@pytest.mark.parametrize(
+    ("ms", "expected"), [(None, "-"), (0, "0ms"), (480, "480ms"), (12_900, "12s"), (7_200_000, "2h")]
+)
+def test_a_span_is_told_in_its_largest_unit(ms, expected):
+    assert expected == span(ms)
 
 
 def test_a_delay_is_a_text_or_a_timedelta():

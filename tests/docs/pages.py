@@ -71,7 +71,12 @@ def code(page: Path) -> Iterator[str]:
 
 def prose(page: Path) -> str:
     """Return *page* without its blocks."""
-    return _FENCE.sub("", text(page))
+    return without_blocks(text(page))
+
+
+def without_blocks(part: str) -> str:
+    """Return *part* of a page without its blocks."""
+    return _FENCE.sub("", part)
 
 
 def links(page: Path) -> list[str]:

@@ -1,0 +1,107 @@
+"""Everything that decides whether one job may run, as the store knows it at one moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from jobframe.core import ids
+from jobframe.core.errors import JobNotFound
+from jobframe.core.job import JobInfo
+from jobframe.store import answers
+from jobframe.store.policies import InForce, decode
+from jobframe.store.stats import WorkerStats
+from jobframe.store.store import Store
+
+__all__ = ["Running", "Standing", "read"]
+
+
+@attrs.frozen
+class Running:
+    """
+    A running job.
+
+    Attributes:
+        id: Job id.
+        worker: Who runs it; None when no registered worker holds it.
+        since_ms: When it was claimed.
+
+    """
+
+    id: str
+    worker: str | None
+    since_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """
+    One job and all that decides over it; times are the server's clock in milliseconds.
+
+    Attributes:
+        now_ms: When that was so.
+        job: The job.
+        before: Due jobs of its type that are claimed before it; 0 unless it is waiting.
+        expires_ms: After that it never starts; None is never.
+        told_to_stop: Why its worker was asked to cancel it; None when it was not.
+        in_force: The policy in force; None when nobody ever announced the type.
+        paused: Who paused the type and when (``by``, ``at``); None when it is not paused.
+        arrival_us: Theoretical arrival time of the type's rate, microseconds; 0 when nothing started under a rate.
+        slots: Taken slots of the type: its running jobs and those of processes that are ending.
+        ending: How many of *slots* belong to processes that are ending.
+        slot_ms: When the first of those has surely ended; None without any.
+        running: The type's longest running jobs, at most 512; none unless *job* is waiting.
+        workers: Every registered worker.
+
+    """
+
+    now_ms: int
+    job: JobInfo
+    before: int = 0
+    expires_ms: int | None = None
+    told_to_stop: str | None = None
+    in_force: InForce | None = None
+    paused: dict[str, Any] | None = None
+    arrival_us: int = 0
+    slots: int = 0
+    ending: int = 0
+    slot_ms: int | None = None
+    running: tuple[Running, ...] = ()
+    workers: tuple[WorkerStats, ...] = ()
+
+
+async def read(store: Store, id: str) -> Standing:
+    """
+    Read how job *id* stands.
+
+    Raises:
+        JobNotFound: There is no such job, or no record of it is kept.
+        StoreUnavailable: The server cannot be reached or used.
+        ValueError: *id* is no job id.
+
+    """
+    type_name, unique = ids.split(id)
+    answer = await store.run("explain", type_name, unique)
+    if not answer:
+        raise JobNotFound(id)
+    now, job, before, expires, told, document, paused, arrival, active, ending, slot, running, workers = answer
+    return Standing(
+        now_ms=int(now),
+        job=answers.jobs(job)[0],
+        before=before,
+        expires_ms=int(expires) if expires else None,
+        told_to_stop=None if told is None else answers.text(told),
+        in_force=decode(document) if document else None,
+        paused=msgspec.json.decode(paused) if paused else None,
+        arrival_us=int(arrival),
+        slots=active + ending,
+        ending=ending,
+        slot_ms=int(float(slot)) if ending else None,
+        running=tuple(
+            Running(ids.join(type_name, answers.text(other)), answers.text(worker) or None, int(float(since)))
+            for other, since, worker in answers.rows(running, 3)
+        ),
+        workers=answers.workers(workers, int(now)),
+    )
