@@ -16,8 +16,24 @@ _REFUSED_WHEN_FULL = frozenset({"enqueue"})
 _ONLY_READS = frozenset({"explain"})
 """The server itself refuses any write of these, and takes them when memory is full."""
 
-_ALSO_NEEDS = {"announce": "in_force.lua", "apply": "in_force.lua"}
-"""What only some scripts share."""
+_ALSO_NEEDS: dict[str, tuple[str, ...]] = {
+    "announce": ("in_force",),
+    "apply": ("in_force",),
+    "bridge_report": ("ends",),
+    "cancel": ("ends",),
+    "claim": ("ends",),
+    "doctor": ("ends", "take_back"),
+    "enqueue": ("calls", "put"),
+    "explain": ("read_workers",),
+    "leave": ("ends", "take_back"),
+    "list_jobs": ("types",),
+    "purge": ("ends",),
+    "settle": ("calls", "put", "ends"),
+    "snapshot": ("types", "read_workers"),
+    "sweep": ("ends", "take_back"),
+    "trim": ("ends",),
+}
+"""What only some scripts share: the files that stand before a script, after ``shared.lua``."""
 
 
 @attrs.frozen
@@ -41,8 +57,8 @@ class Script:
 def script(name: str) -> Script:
     """Read ``lua/<name>.lua`` with the shared parts before it."""
     folder = resources.files("jobframe.store") / "lua"
-    files = filter(None, ("shared.lua", _ALSO_NEEDS.get(name), f"{name}.lua"))
-    text = "\n".join([f"#!lua{_flags(name)}", *((folder / file).read_text() for file in files)])
+    files = ("shared", *_ALSO_NEEDS.get(name, ()), name)
+    text = "\n".join([f"#!lua{_flags(name)}", *((folder / f"{file}.lua").read_text() for file in files)])
     return Script(name, text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324 - the server's own naming
 
 

@@ -5,12 +5,12 @@
 --           document of the policy in force or '', who paused it or '', the rate's arrival time (microseconds) or 0,
 --           running jobs of the type, slots of processes that are ending, when the first of these has ended or 0,
 --           longest running jobs, workers}
---          job: as list_jobs.lua answers one   workers: as snapshot.lua does
+--          job: as list_jobs.lua answers one   workers: as read_workers.lua says
 --          longest running jobs: per job unique part, when it was claimed, worker or ''; of a waiting job's type only
 local t, id = ARGV[2], ARGV[3]
 local MOST_RUNNING = 512
 local field = t .. '\t' .. id
-local workers = call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
+local workers = call('ZRANGE', P .. 'workers', 0, -1)
 
 -- The state of the job, its score there, and in which of the type's queues it stands.
 local function find()
@@ -41,9 +41,9 @@ end
 
 local function holders(fields)
   local found = {}
-  for i = 1, #workers, 2 do
-    for at, value in ipairs(#fields > 0 and read_fields(P .. 'held:' .. workers[i], fields) or {}) do
-      if value then found[at] = workers[i] end
+  for _, worker in ipairs(workers) do
+    for at, value in ipairs(#fields > 0 and read_fields(P .. 'held:' .. worker, fields) or {}) do
+      if value then found[at] = worker end
     end
   end
   return found
@@ -56,17 +56,6 @@ local function longest_running()
   for i = 1, #flat, 2 do
     local at = #found
     found[at + 1], found[at + 2], found[at + 3] = flat[i], flat[i + 1], held_by[(i + 1) / 2] or ''
-  end
-  return found
-end
-
-local function read_workers()
-  local found = {}
-  for i = 1, #workers, 2 do
-    local worker, at = workers[i], #found
-    found[at + 1], found[at + 2] = worker, workers[i + 1]
-    found[at + 3] = call('HLEN', P .. 'held:' .. worker)
-    found[at + 4] = call('HGET', P .. 'worker-info', worker) or ''
   end
   return found
 end

@@ -14,9 +14,7 @@ end
 local now = math.floor(now_us / 1000)
 
 local CHUNK = 2000        -- values per unpack, well under Lua's limit; even, so that no pair is torn apart
-local GIVEN_KEPT = 600000 -- a job whose id the caller chose keeps its record this long after its end
 local LOST = 'lost: its payload is gone from the store'
-local POISON_CRASHES = 3
 local WEIGHT_OF_DEFAULT = 2
 local BOOST = {h = 60000, n = 0, l = -60000} -- effective time = due - boost
 local NOBODY = 'unclaimed' -- the lane of types that no worker has announced yet
@@ -57,7 +55,7 @@ local function unpack_limits(packed)
   end
   local flags, weight, cap, version, keep_completed, keep_result, keep_failed, expires, max_waiting, interval, burst =
     struct.unpack(LIMITS, packed)
-  return {paused = flags % 2 == 1, mixed = flags >= MIXED, weight = weight, cap = cap, version = version,
+  return {paused = bit.band(flags, PAUSED) > 0, mixed = bit.band(flags, MIXED) > 0, weight = weight, cap = cap, version = version,
           keep_completed = keep_completed, keep_result = keep_result, keep_failed = keep_failed, expires = expires,
           max_waiting = max_waiting, interval = interval, burst = burst, lane = string.sub(packed, LIMITS_BYTES + 1)}
 end
@@ -89,7 +87,7 @@ local function mark_mixed(t, p)
   local packed = call('HGET', P .. 'limits', t)
   if packed then
     local flags = string.byte(packed)
-    if flags < MIXED then call('HSET', P .. 'limits', t, string.char(flags + MIXED) .. string.sub(packed, 2)) end
+    call('HSET', P .. 'limits', t, string.char(bit.bor(flags, MIXED)) .. string.sub(packed, 2))
   end
 end
 
@@ -140,12 +138,6 @@ local function earliest(t, p)
     end
   end
   return first
-end
-
--- Jobs that wait for their start, due or not.
-local function queue_length(t)
-  local queue = P .. 'queue:' .. t
-  return call('ZCARD', queue .. ':n') + call('ZCARD', queue .. ':h') + call('ZCARD', queue .. ':l')
 end
 
 -- The taken slots of a limited type: its running jobs, and those given back by a process that may not have ended yet.
@@ -214,119 +206,6 @@ local function holder_of(t, key)
   return id and call('HEXISTS', P .. 'payload:' .. t, id) == 1 and id or nil
 end
 
--- Enqueue n jobs of one type, given flat as id, when, options .. '\n' .. envelope.
--- Appends to answers, per job: 1 when it was made, else the id of the job that stands in its place.
-local function put(t, p, args, at, n, answers)
-  local queues, payloads, stamp = {h = {}, n = {}, l = {}}, {}, whole(now)
-  local made, keys, due_now, future = {}, {}, false, nil
-  for i = at, at + 3 * (n - 1), 3 do
-    local id, when, tail = args[i], args[i + 1], args[i + 2]
-    local options = NONE
-    if string.byte(tail) ~= 10 then options = parse_options(string.sub(tail, 1, string.find(tail, '\n', 1, true) - 1)) end
-    local other = options.given and (made[id] or exists(t, id)) and id
-    if not other and options.key then other = keys[options.key] or holder_of(t, options.key) end
-    if other then
-      answers[#answers + 1] = other
-    else
-      if options.key then
-        keys[options.key] = id
-        call('HSET', P .. 'keys:' .. t, options.key, id)
-      end
-      local due, queue = due_time(when), queues[queue_of(t, p, options)]
-      if due <= now then due_now = true elseif not future or due < future then future = due end
-      queue[#queue + 1], queue[#queue + 2] = due, id
-      payloads[#payloads + 1], payloads[#payloads + 2] = id, stamp .. tail
-      made[id] = true
-      answers[#answers + 1] = 1
-    end
-  end
-  if #payloads == 0 then return end
-  variadic('HSET', P .. 'payload:' .. t, payloads)
-  for level, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. level, queue) end
-  if p.paused then return end
-  if due_now then
-    if p.cap > 0 or p.interval > 0 then return arm(t, p) end
-    enter(t, p.lane)
-    wake(p.lane)
-  end
-  if future then
-    call('ZADD', P .. 'due:' .. p.lane, 'LT', future, t)
-    wake_at(p.lane, future)
-  end
-end
-
--- Tell the clients that wait for these jobs (given as T\tU) that they have ended.
-local function announce_ends(fields)
-  if #fields == 0 or call('EXISTS', P .. 'waiters') == 0 then return end
-  for first = 1, #fields, CHUNK do
-    local last = math.min(first + CHUNK - 1, #fields)
-    local waiting = call('HMGET', P .. 'waiters', unpack(fields, first, last))
-    for i, clients in ipairs(waiting) do
-      if clients then
-        for client in string.gmatch(clients, '[^,]+') do call('PUBLISH', P .. 'ended:' .. client, fields[first + i - 1]) end
-        call('HDEL', P .. 'waiters', fields[first + i - 1])
-      end
-    end
-  end
-end
-
--- Free the exclusion key of a job that ends.
-local function release_key(t, id, options)
-  if options.key and call('HGET', P .. 'keys:' .. t, options.key) == id then call('HDEL', P .. 'keys:' .. t, options.key) end
-end
-
--- Drop all that is kept of ended jobs.
-local function forget(t, state, ids)
-  if #ids == 0 then return end
-  for _, key in ipairs({'payload:', 'record:', 'reason:', 'result:'}) do variadic('HDEL', P .. key .. t, ids) end
-  variadic('ZREM', P .. state .. ':' .. t, ids)
-end
-
--- Drop the oldest ended jobs beyond what the policy keeps, by age and by count, at most n each. Only plain completed
--- jobs can go at once: the id of any other may have been chosen by its caller.
-local function trim(t, p, state, n)
-  local index, least = P .. state .. ':' .. t, state == 'completed' and 0 or GIVEN_KEPT
-  local keep = math.max(state == 'failed' and p.keep_failed or p.keep_result, least)
-  forget(t, state, call('ZRANGEBYSCORE', index, '-inf', now - keep, 'LIMIT', 0, n))
-  local over = state == 'failed' and 0 or math.min(call('ZCARD', index) - p.keep_completed, n)
-  if over <= 0 then return end
-  if state == 'completed' and call('EXISTS', P .. 'result:' .. t, P .. 'record:' .. t) == 0 then
-    call('ZREMRANGEBYRANK', index, 0, over - 1)
-  else
-    forget(t, state, call('ZRANGEBYSCORE', index, '-inf', now - least, 'LIMIT', 0, over))
-  end
-end
-
--- The same for all states in which a job ends.
-local function retain(t, p, n)
-  for _, state in ipairs({'completed', 'given', 'cancelled', 'failed'}) do trim(t, p, state, n) end
-end
-
--- End jobs as failed, cancelled or parked: ids and reasons side by side; the payload stays for inspection and replay.
-local function end_kept(t, state, ids, reasons)
-  if #ids == 0 then return end
-  local scored, pairs_ = {}, {}
-  for i, id in ipairs(ids) do
-    scored[2 * i - 1], scored[2 * i] = now, id
-    pairs_[2 * i - 1], pairs_[2 * i] = id, reasons[i]
-  end
-  variadic('ZADD', P .. state .. ':' .. t, scored)
-  variadic('HSET', P .. 'reason:' .. t, pairs_)
-  call('HINCRBY', P .. 'counters:' .. t, state, #ids)
-  if state == 'failed' then
-    call('HINCRBY', P .. 'counters:' .. t, 'failed:' .. math.floor(now / 86400000), #ids)
-  end
-end
-
--- record: attempts,crashes,interrupts,snoozes|history; absent while all are 0.
-local COUNT_OF = {crashed = 2, interrupted = 3}
-local function counted(record, counter)
-  local a, c, i, s, rest = string.match(record or '', '^(%d+),(%d+),(%d+),(%d+)(.*)$')
-  local counts = {tonumber(a) or 0, tonumber(c) or 0, tonumber(i) or 0, tonumber(s) or 0}
-  counts[COUNT_OF[counter]] = counts[COUNT_OF[counter]] + 1
-  return table.concat(counts, ',') .. (rest or '|[]'), counts
-end
-
 local function split_field(field)
   local tab = string.find(field, '\t', 1, true)
   return string.sub(field, 1, tab - 1), string.sub(field, tab + 1)
@@ -339,43 +218,6 @@ local function split_held(value)
   return fence, tonumber(due), options and parse_options(string.sub(value, options)) or NONE
 end
 
--- Take up to n jobs from a worker that is gone (counter crashed) or goes (interrupted), back to where they stood in
--- their queues; a job with a pending cancel ends as cancelled, one at its third crash as failed. Returns how many.
-local function take_back(worker, counter, n)
-  local held, cancels = P .. 'held:' .. worker, P .. 'cancels:' .. worker
-  local fields = call('HGETALL', held)
-  local policies, ended, taken = {}, {}, math.min(n, #fields / 2)
-  for i = 1, 2 * taken, 2 do
-    local field = fields[i]
-    local t, id = split_field(field)
-    local _, due, options = split_held(fields[i + 1])
-    local p = policies[t] or limits(t)
-    policies[t] = p
-    call('ZREM', P .. 'active:' .. t, id)
-    local record, counts = counted(call('HGET', P .. 'record:' .. t, id), counter)
-    call('HSET', P .. 'record:' .. t, id, record)
-    call('HINCRBY', P .. 'counters:' .. t, counter, 1)
-    local cancel = call('HGET', cancels, field)
-    local state, reason
-    if cancel then
-      state, reason = 'cancelled', string.match(cancel, '\t(.*)$')
-    elseif counter == 'crashed' and counts[2] >= POISON_CRASHES then
-      state, reason = 'failed', 'poison: its worker died ' .. counts[2] .. ' times while it ran'
-    end
-    if state then
-      end_kept(t, state, {id}, {reason})
-      release_key(t, id, options)
-      ended[#ended + 1] = field
-    else
-      call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(t, p, options), due or now, id)
-    end
-    call('HDEL', held, field)
-  end
-  for t, p in pairs(policies) do arm(t, p) end
-  announce_ends(ended)
-  return taken
-end
-
 -- Is it in the fleet? One that was given up but still holds jobs to take back has 0 for the end of its lease.
 local function is_member(worker)
   return (tonumber(call('ZSCORE', P .. 'workers', worker)) or 0) > 0
@@ -385,45 +227,4 @@ end
 local function swept_since(time)
   local swept = tonumber(call('HGET', P .. 'control', 'swept')) or 0
   return swept > time and swept <= now
-end
-
--- Somebody else shall watch what this worker watched.
-local function give_up_watches(worker)
-  local control = call('HGETALL', P .. 'control')
-  for i = 1, #control, 2 do
-    local lane = string.match(control[i], '^watch:(.*)$')
-    if lane and string.match(control[i + 1], ' (.*)$') == worker then
-      call('HDEL', P .. 'control', control[i])
-      wake(lane)
-    end
-  end
-end
-
-local function remove_worker(worker)
-  give_up_watches(worker)
-  call('ZREM', P .. 'workers', worker)
-  for _, key in ipairs({'worker-info', 'claims', 'calls', 'suspicions'}) do call('HDEL', P .. key, worker) end
-  call('DEL', P .. 'cancels:' .. worker, P .. 'held:' .. worker)
-end
-
--- A call that is sent again answers as before: calls holds each caller's last number, its time and its answer. The echo
--- of an older call, late from a connection that was given up, does nothing and answers nothing.
-local function earlier_answer(caller, number)
-  local last = call('HGET', P .. 'calls', caller)
-  if not last then return nil, nil end
-  local last_number, stamp, answer = string.match(last, '^(%d+):(%d+):(.*)$')
-  if tonumber(number) < tonumber(last_number) then answer = cmsgpack.pack({}) end
-  return tonumber(number) <= tonumber(last_number) and answer or nil, tonumber(stamp)
-end
-
--- Every announced type, and those (at most 512) that have work though nobody announced them, with their limits.
-local function known_types()
-  local known, flat = {}, call('HGETALL', P .. 'limits')
-  for i = 1, #flat, 2 do known[flat[i]] = unpack_limits(flat[i + 1]) end
-  local nobody = unpack_limits(nil)
-  for _, index in ipairs({'ready:', 'due:'}) do
-    for _, t in ipairs(call('ZRANGE', P .. index .. nobody.lane, 0, 255)) do known[t] = known[t] or nobody end
-  end
-  known['arq.unreadable'] = call('EXISTS', P .. 'parked:arq.unreadable') == 1 and nobody or nil
-  return known
 end

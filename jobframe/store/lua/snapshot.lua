@@ -25,17 +25,6 @@ local function append_type(rows, t, p)
   for _, count in ipairs(call('HMGET', P .. 'counters:' .. t, unpack(COUNTERS))) do rows[#rows + 1] = count or '' end
 end
 
-local function read_workers()
-  local found, leases = {}, call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
-  for i = 1, #leases, 2 do
-    local worker, at = leases[i], #found
-    found[at + 1], found[at + 2] = worker, leases[i + 1]
-    found[at + 3] = call('HLEN', P .. 'held:' .. worker)
-    found[at + 4] = call('HGET', P .. 'worker-info', worker) or ''
-  end
-  return found
-end
-
 local histograms = {}
 local function append_histogram(t, key)
   local flat = call('HGETALL', key)

@@ -1,0 +1,41 @@
+-- Prepended to the scripts that enqueue.
+-- Enqueue n jobs of one type, given flat as id, when, options .. '\n' .. envelope.
+-- Appends to answers, per job: 1 when it was made, else the id of the job that stands in its place.
+local function put(t, p, args, at, n, answers)
+  local queues, payloads, stamp = {h = {}, n = {}, l = {}}, {}, whole(now)
+  local made, keys, due_now, future = {}, {}, false, nil
+  for i = at, at + 3 * (n - 1), 3 do
+    local id, when, tail = args[i], args[i + 1], args[i + 2]
+    local options = NONE
+    if string.byte(tail) ~= 10 then options = parse_options(string.sub(tail, 1, string.find(tail, '\n', 1, true) - 1)) end
+    local other = options.given and (made[id] or exists(t, id)) and id
+    if not other and options.key then other = keys[options.key] or holder_of(t, options.key) end
+    if other then
+      answers[#answers + 1] = other
+    else
+      if options.key then
+        keys[options.key] = id
+        call('HSET', P .. 'keys:' .. t, options.key, id)
+      end
+      local due, queue = due_time(when), queues[queue_of(t, p, options)]
+      if due <= now then due_now = true elseif not future or due < future then future = due end
+      queue[#queue + 1], queue[#queue + 2] = due, id
+      payloads[#payloads + 1], payloads[#payloads + 2] = id, stamp .. tail
+      made[id] = true
+      answers[#answers + 1] = 1
+    end
+  end
+  if #payloads == 0 then return end
+  variadic('HSET', P .. 'payload:' .. t, payloads)
+  for level, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. level, queue) end
+  if p.paused then return end
+  if due_now then
+    if p.cap > 0 or p.interval > 0 then return arm(t, p) end
+    enter(t, p.lane)
+    wake(p.lane)
+  end
+  if future then
+    call('ZADD', P .. 'due:' .. p.lane, 'LT', future, t)
+    wake_at(p.lane, future)
+  end
+end
