@@ -6,8 +6,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 WHAT_TO_INSTALL := pyproject.toml constraints.txt requirements.txt requirements-dev.txt $(wildcard plugins/*/pyproject.toml)
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
+EXAMPLES ?= 10000
 
-.PHONY: help run test check coverage lint format bench clean
+.PHONY: help run test check coverage model lint format bench clean
 
 help:
 	@echo 'make run         embedded server, worker, status server and the sample documents; Ctrl-C stops all'
@@ -15,6 +16,7 @@ help:
 	@echo 'make test        unit, integration and end-to-end tests'
 	@echo 'make check       lint, types and every test: the one gate before a change goes in'
 	@echo 'make coverage    the tests of jobframe/core, which must run every line and branch of it'
+	@echo 'make model       many more sequences of calls against the model of the queues: EXAMPLES=10000, SEED=1'
 	@echo 'make lint        only lint, types and import contracts'
 	@echo 'make format      format the code and mend what can be mended without asking'
 	@echo 'make bench       measure everything (some twenty minutes) and write the pages of docs that show it'
@@ -32,6 +34,10 @@ check: lint coverage
 coverage: .venv/.for-development
 	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report
+
+# On both servers at once, each on a core of its own.
+model: .venv/.for-development
+	MODEL_EXAMPLES=$(EXAMPLES) MODEL_SEED=$(SEED) $(BIN)/python -m pytest -q -n 2 --dist load -k many_sequences tests/conformance/test_model.py
 
 lint: .venv/.for-development
 	$(BIN)/ruff check .

@@ -30,6 +30,17 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+_READ_ALL = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  local kind, content = redis.call('TYPE', key).ok, {}
+  if kind == 'hash' then content = redis.call('HGETALL', key) end
+  if kind == 'zset' then content = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
+  found[#found + 1] = {key, kind, redis.call('TTL', key), content}
+end
+return found
+"""
+
 
 def job_type(name: str) -> JobType:
     async def handler(ctx):
@@ -50,9 +61,9 @@ class World:
 
     """
 
-    def __init__(self, url: str, namespace: str) -> None:
+    def __init__(self, url: str, namespace: str, store: type[Store] = Store) -> None:
         self.now = START_MS
-        self.store = Store(url, namespace, clock=lambda: str(self.now))
+        self.store = store(url, namespace, clock=lambda: str(self.now))
         self.blocking = BlockingStore(url, namespace, clock=lambda: str(self.now))
         self.lanes: dict[str, str] = {}
         self.lowered: set[str] = set()
@@ -201,42 +212,28 @@ class World:
     async def counter(self, type: str, name: str) -> int:
         return int((await self.store.read_hash(self.store.keys.counters(type))).get(name, 0))
 
-    async def dump(self) -> dict[str, Any]:
+    async def dump(self) -> dict[str, dict[str, Any]]:
         """Read everything that stands in the namespace."""
-        redis: Any = self.store.redis
-        keys = [key async for key in redis.scan_iter(match=self.store.keys.prefix + "*", count=1000)]
-        async with redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.type(key)
-            kinds = await pipe.execute()
-            for key, kind in zip(keys, kinds, strict=True):
-                assert kind in (b"hash", b"zset"), f"{key} is a {kind}"
-                pipe.hgetall(key) if kind == b"hash" else pipe.zrange(key, 0, -1, withscores=True)
-            values = await pipe.execute()
-        return {
-            key.decode().removeprefix(self.store.keys.prefix): _readable(value)
-            for key, value in zip(keys, values, strict=True)
-        }
+        return {key: content for key, (content, _) in self._read_all().items()}
 
     async def limited(self) -> list[str]:
         """List the keys that have a time limit."""
-        redis: Any = self.store.redis
-        keys = [key async for key in redis.scan_iter(match=self.store.keys.prefix + "*", count=1000)]
-        async with redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.ttl(key)
-            limits = await pipe.execute()
-        return [key.decode() for key, limit in zip(keys, limits, strict=True) if limit != -1]
+        return [key for key, (_, seconds_left) in self._read_all().items() if seconds_left != -1]
+
+    def _read_all(self) -> dict[str, tuple[dict[str, Any], int]]:
+        redis: Any = self.blocking.redis
+        prefix = self.store.keys.prefix
+        found = {}
+        for key, kind, seconds_left, flat in redis.eval(_READ_ALL, 0, prefix + "*"):
+            assert kind in (b"hash", b"zset"), f"{key} is a {kind}"
+            fields, values = map(_text, flat[::2]), flat[1::2]
+            content = map(_text, values) if kind == b"hash" else map(float, values)
+            found[key.decode().removeprefix(prefix)] = (dict(zip(fields, content, strict=True)), seconds_left)
+        return found
 
     async def woken(self) -> bool:
         """Pop the markers of all lanes, and tell whether there was any."""
         return bool(await self.store.redis.delete(*(self.store.keys.wake(lane) for lane in set(self.lanes.values()))))
-
-
-def _readable(value: dict[bytes, bytes] | list[tuple[bytes, float]]) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return {_text(field): _text(content) for field, content in value.items()}
-    return {_text(member): score for member, score in value}
 
 
 def _text(value: bytes) -> str:

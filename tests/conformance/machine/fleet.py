@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.conformance.model import Model
+from tests.conformance.machine.direct import Direct, finish
+from tests.conformance.machine.model import Model
 from tests.conformance.world import LEASE_MS, MINUTE, START_MS, World
 
 TYPES = ("free", "capped", "late")
@@ -39,8 +39,7 @@ class Fleet(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.world: World = self.run(_make(self.url, self.namespace))
+        self.world = World(self.url, self.namespace, Direct)
         self.model = Model(caps={"free": None, "capped": 2})
         self.workers: dict[str, int] = {}
         self.joined = self.editors = 0
@@ -49,7 +48,7 @@ class Fleet(RuleBasedStateMachine):
 
     def run(self, awaitable: Any) -> Any:
         self.agreed = False
-        return self.runner.run(awaitable)
+        return finish(awaitable)
 
     @initialize()
     def begin(self) -> None:
@@ -144,7 +143,3 @@ class Fleet(RuleBasedStateMachine):
     @rule(ms=st.sampled_from([1, DELAY_MS, PERIOD_MS]))
     def set_the_clock_back(self, ms: int) -> None:
         self.world.now -= ms
-
-
-async def _make(url: str, namespace: str) -> World:
-    return World(url, namespace)
