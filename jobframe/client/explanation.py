@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -159,7 +160,7 @@ def _rate_limit(standing: Standing) -> Iterator[Reason]:
     arrival_us = min(standing.arrival_us, now_us + rate.interval_us * rate.burst)  # as claims cut one of another clock
     opens_us = arrival_us - (rate.burst - 1) * rate.interval_us
     if opens_us > now_us:
-        opens_ms = round(opens_us / 1000)
+        opens_ms = math.ceil(opens_us / 1000)
         yield Reason("rate-limit", f"`rate_limit` {rate} frees in {span(opens_ms - standing.now_ms)}", opens_ms)
 
 

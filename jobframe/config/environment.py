@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jobframe.config.essentials import CONFIG, REDIS_URL
 from jobframe.config.schema import Environment
 from jobframe.config.variables import read_policies
 from jobframe.core.errors import Problem
 from jobframe.core.policy import parse_key
 
-__all__ = ["CONFIG", "MAX_RETRIES", "REDIS_URL", "STRATEGY", "read_environment"]
+__all__ = ["MAX_RETRIES", "STRATEGY", "read_environment"]
 
-CONFIG = "JOBFRAME_CONFIG"
-REDIS_URL = "JOBFRAME_REDIS_URL"
 STRATEGY = "QUEUE_BACKOFF_STRATEGY"
 MAX_RETRIES = "QUEUE_MAX_RETRIES"
 

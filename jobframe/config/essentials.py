@@ -14,7 +14,19 @@ from typing import Any
 
 import tomli
 
-__all__ = ["TABLES", "importable", "locate"]
+__all__ = ["CONFIG", "DEFAULT_PATH", "PREFIX", "REDIS_URL", "TABLES", "importable", "locate"]
+
+CONFIG = "JOBFRAME_CONFIG"
+"""Variable that names the file."""
+
+REDIS_URL = "JOBFRAME_REDIS_URL"
+"""Variable that names the server."""
+
+PREFIX = "JOBFRAME__"
+"""What the variable of any key starts with."""
+
+DEFAULT_PATH = Path("jobs.toml")
+"""Read when no other file is named, and not missed when it is not there."""
 
 TABLES = ("redis", "runtime", "defaults", "jobs", "status", "arq", "logging", "plugins", "settings")
 """The tables that a jobs.toml may have."""
@@ -32,7 +44,7 @@ def locate(
     """
     table = _look("redis", path, environ)
     if table is not None and _is_plain(table):
-        return environ.get("JOBFRAME_REDIS_URL") or table.get("url"), table.get("namespace", "default")
+        return environ.get(REDIS_URL) or table.get("url"), table.get("namespace", "default")
     from jobframe.config.reader import read  # noqa: PLC0415 - what this module is there to avoid
 
     redis = read(path, environ).redis
@@ -59,11 +71,11 @@ def importable(
 
 def _look(name: str, path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the table of that *name* as written, empty when there is none; None when that takes a closer look."""
-    if any(variable.startswith("JOBFRAME__") for variable in environ):
+    if any(variable.upper().startswith(PREFIX) for variable in environ):
         return None
-    named = path or environ.get("JOBFRAME_CONFIG")
+    named = path or environ.get(CONFIG)
     try:
-        tables = tomli.loads(Path(named or "jobs.toml").read_bytes().decode("utf-8-sig"))
+        tables = tomli.loads(Path(named or DEFAULT_PATH).read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         return None if named else {}
     except (OSError, ValueError):

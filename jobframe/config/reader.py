@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import attrs
 import tomli
 
-from jobframe.config.environment import CONFIG, read_environment
-from jobframe.config.essentials import TABLES
+from jobframe.config.environment import read_environment
+from jobframe.config.essentials import CONFIG, DEFAULT_PATH, TABLES
 from jobframe.config.lines import Lines, find_lines, in_file_order
 from jobframe.config.policies import read_job_tables, read_policy_table
 from jobframe.config.schema import (
@@ -30,10 +30,7 @@ from jobframe.config.variables import lay_over
 from jobframe.core.errors import ConfigError, Problem
 from jobframe.core.policy import nearest
 
-__all__ = ["DEFAULT_PATH", "examine", "read"]
-
-DEFAULT_PATH = Path("jobs.toml")
-"""Read when no other file is named, and not missed when it is not there."""
+__all__ = ["examine", "read"]
 
 T = TypeVar("T")
 

@@ -1,8 +1,8 @@
 """
 Any key of jobs.toml from the environment: ``JOBFRAME__RUNTIME__MAX_JOBS=50``.
 
-Words are joined by two underscores and written in capitals; a dot or a dash in a name becomes one underscore. A value
-is written as in TOML, and what is no TOML is a text as it stands.
+Words are joined by two underscores, in capitals or not; a dot or a dash in a name becomes one underscore. A value is
+written as in TOML, and what is no TOML is a text as it stands.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 import attrs
 import tomli
 
+from jobframe.config.essentials import PREFIX
 from jobframe.config.lines import KeyPath, Lines
 from jobframe.config.policies import read_policy_table
 from jobframe.core.errors import Problem
 from jobframe.core.policy import nearest
 
-__all__ = ["PREFIX", "Given", "lay_over", "read_policies", "word"]
+__all__ = ["Given", "lay_over", "read_policies", "word"]
 
-PREFIX = "JOBFRAME__"
 _POLICIES = ("defaults", "jobs")
 
 
@@ -64,7 +64,7 @@ def lay_over(
     names = list(known)
     laid: dict[str, Any] = dict(tables)
     places: dict[KeyPath, str] = {}
-    for variable, words in _variables(environ):
+    for variable, words in _variables(environ, problems):
         table = words[0].lower()
         if table not in names:
             problems.append(Problem("", f"unknown table {table!r}{nearest(table, names)}", variable))
@@ -85,7 +85,7 @@ def read_policies(
     """
     tables: dict[KeyPath, dict[str, Any]] = {}
     places: dict[KeyPath, str] = {}
-    for variable, words in _variables(environ):
+    for variable, words in _variables(environ, []):  # what is wrong with the variables was told when laid over
         above = _table_of(words)
         if above and len(words) > len(above):
             keys = [key.lower() for key in words[len(above) :]]
@@ -99,10 +99,14 @@ def read_policies(
     return found.pop(("defaults",), {}), {str(path[-1]): given for path, given in found.items()}
 
 
-def _variables(environ: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Return each variable that is ours and not empty, with its words; in the order of their names."""
-    ours = sorted(name for name, text in environ.items() if name.startswith(PREFIX) and text)
-    return [(name, name.removeprefix(PREFIX).split("__")) for name in ours]
+def _variables(environ: Mapping[str, str], problems: list[Problem]) -> list[tuple[str, list[str]]]:
+    """Return each variable that is ours and not empty, with its words in capitals; in the order of their names."""
+    ours = sorted(name for name, text in environ.items() if name.upper().startswith(PREFIX) and text)
+    first: dict[str, str] = {}
+    for name in ours:
+        if first.setdefault(name.upper(), name) != name:
+            problems.append(Problem("", f"says the same key as {first[name.upper()]}: leave one of them out", name))
+    return [(name, word.removeprefix(PREFIX).split("__")) for word, name in first.items()]
 
 
 def _table_of(words: list[str]) -> KeyPath:

@@ -14,6 +14,7 @@ __all__ = ["Rate", "parse_rate"]
 _PERIODS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _RATE = re.compile(r"([1-9][0-9]{0,6})/([smhd])")
 _BURST_MS = 50
+_MOST_PER_S = 10_000
 
 
 @attrs.frozen
@@ -52,14 +53,20 @@ class Rate:
 
 def parse_rate(value: object) -> Rate:
     """
-    Read ``"100/m"``: a whole number from 1 to 9,999,999 per s, m, h or d.
+    Read ``"100/m"``: a whole number from 1 to 9,999,999 per s, m, h or d, at most 10,000 a second.
+
+    Starts are spaced in whole microseconds, which is too coarse for more.
 
     Raises:
-        ValueError: It is no such text.
+        ValueError: It is no such text, or it is faster.
 
     """
     found = _RATE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         msg = f'expected a rate such as "10/s", "100/m", "1000/h" or "5000/d", got {shown(value)}'
         raise ValueError(msg)
-    return Rate(int(found[1]), _PERIODS_MS[found[2]])
+    rate = Rate(int(found[1]), _PERIODS_MS[found[2]])
+    if rate.count * 1_000 > _MOST_PER_S * rate.period_ms:
+        msg = f"expected at most {_MOST_PER_S} a second, got {shown(value)}: leave the key out instead"
+        raise ValueError(msg)
+    return rate

@@ -169,18 +169,31 @@ class Bridge:
         rest = iter(jobs)
         for batch in batches([each.encoded for each in jobs]):
             members = list(islice(rest, len(batch)))
-            self._calls += 1
             try:
-                answer = await enqueue(self._store, self._name, self._calls, batch)
+                await self._send(members)
             except QueueFull as full:
-                await self._postpone((each.due, each.made_ms) for each in members if each.encoded.type == full.type)
-                await self._enqueue([each for each in members if each.encoded.type != full.type])
-                continue
-            if isinstance(answer, Stale):
-                self._known[answer.type] = policies.decode(answer.document) if answer.document else None
-                continue
-            done = [(each.due, each.made_ms, each.encoded.type, each.encoded.unique) for each in members]
-            self._handed_over += await bridge.mark(self._store, self._queue, done)
+                await self._fill(members, full.type)
+
+    async def _send(self, members: Sequence[Ready]) -> None:
+        """Enqueue jobs in one call, all or none, and mark them; none when a policy is another by now."""
+        self._calls += 1
+        answer = await enqueue(self._store, self._name, self._calls, [each.encoded for each in members])
+        if isinstance(answer, Stale):
+            self._known[answer.type] = policies.decode(answer.document) if answer.document else None
+            return
+        done = [(each.due, each.made_ms, each.encoded.type, each.encoded.unique) for each in members]
+        self._handed_over += await bridge.mark(self._store, self._queue, done)
+
+    async def _fill(self, members: Sequence[Ready], full: str) -> None:
+        """Enqueue what still fits of the type whose queue is *full*, one by one, and the jobs of the other types."""
+        await self._enqueue([each for each in members if each.encoded.type != full])
+        late = [each for each in members if each.encoded.type == full]
+        try:
+            while late:
+                await self._send(late[:1])
+                del late[0]
+        except QueueFull:
+            await self._postpone((each.due, each.made_ms) for each in late)
 
 
 def _until_turn_s(found: Look) -> float:

@@ -149,6 +149,10 @@ class Claimer:
             return None
         return self._next_call(freed)
 
+    def beside(self) -> ClaimCall | None:
+        """Return a claim that can go along with something else; None while one is under way or there is no room."""
+        return None if self._asking or self._stopping else self._next_call(0)
+
     def answered(self, call: ClaimCall, answer: Claim | None) -> None:
         """Take the answer to *call*; None is that this worker was given up for dead."""
         self._asking, self._call = False, None

@@ -229,7 +229,7 @@ class Execution:
             raised = error
         self._busy[run_in] -= 1
         self.tasks.discard(attempt.task)
-        self._end(attempt, result, raised)
+        self._end(attempt, conclude(attempt, result, raised, self._worker()))
 
     async def _call(self, call: Call) -> None:
         """Invoke a batch handler, then conclude and record each of its members."""
@@ -243,10 +243,13 @@ class Execution:
             raised = error
         call.stop = cannot_stop  # or the rest would be cut short
         self._busy[call.run_in] -= 1
+        concluded: list[tuple[Member, Settled]] = []
         for member, result, own in call.ends(results, raised):
-            self._end(member, result, own)
+            concluded.append((member, conclude(member, result, own, self._worker())))
             if own is not None:
                 await asyncio.sleep(0)  # an error's text is compared with every payload of the call: let others run
+        for member, settled in concluded:  # together, so that one call to the store tells of all
+            self._end(member, settled)
         self._shared -= len(call.members) - 1
         self.tasks.discard(call.task)
 
@@ -257,12 +260,12 @@ class Execution:
         for each in others:
             each.deadline = first.deadline
 
-    def _end(self, attempt: Attempt, result: Any, raised: BaseException | None) -> None:
-        """Conclude and record an attempt whose handler has ended."""
+    def _end(self, attempt: Attempt, settled: Settled) -> None:
+        """Record how an attempt whose handler has ended is concluded."""
         if self.running.get(attempt.name) is attempt:  # not a newer one of the same job, begun after this one was lost
             del self.running[attempt.name]
         if attempt.ended != "lost":  # then another worker has it: the store would refuse whatever we say
-            self._record(conclude(attempt, result, raised, self._worker()), attempt)
+            self._record(settled, attempt)
 
     def _record(self, settled: Settled, attempt: Attempt | None = None) -> None:
         """Hand the outcome on; what an operator will want to know of is logged, without a payload."""

@@ -131,7 +131,7 @@ class Runtime:
             self.store, self._room, lambda: self.membership.runnables, take=self._take, want_wake=self._waker.want
         )
         self._sweeper = Sweeper(self.store, parts.plan.lease_ms)
-        self._unparker = Unparker(self.store, lambda: self.membership.runnables)
+        self._unparker = Unparker(self.store, lambda: self.membership.runnables, self._claimer)
         listening = Listening(
             joined=self._on_joined, lost=self.execution.lose, renewed=self._on_renewed, parked=self._unparker.parked
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from jobframe.core.errors import JobframeError
+from jobframe.runtime.claimer import Claimer
 from jobframe.runtime.patience import Patience
 from jobframe.runtime.running import Runnable
 from jobframe.store.parking import unpark
@@ -17,16 +18,21 @@ __all__ = ["Unparker"]
 
 _log = structlog.get_logger("jobframe.worker")
 _HANDED_ON_AFTER_MS = 1_000
-"""A job that an older worker has just parked may be claimed by it again: it goes round at most once a second."""
+"""What this worker has no room for may be claimed and parked by an older one again: it goes round once a second."""
 
 
 class Unparker:
-    """Every worker has one; what it can read is told by the versions of its types."""
+    """
+    Every worker has one; what it can read is told by the versions of its types.
 
-    def __init__(self, store: Store, runnables: Callable[[], Mapping[str, Runnable]]) -> None:
-        """Release in *store* what *runnables*, by type, can read."""
+    A claim goes along with each release: an older worker beside this one could be faster, and park the jobs again.
+    """
+
+    def __init__(self, store: Store, runnables: Callable[[], Mapping[str, Runnable]], claimer: Claimer) -> None:
+        """Release in *store* what *runnables*, by type, can read, and take it with *claimer*."""
         self._store = store
         self._runnables = runnables
+        self._claimer = claimer
         self._joined = False
         self._parked: set[str] = set()
         self._asked = asyncio.Event()
@@ -63,17 +69,31 @@ class Unparker:
         self._asked.set()
 
     async def _release(self) -> None:
-        if self._stopping:
-            return
         everything, some = self._joined, self._parked
         self._joined, self._parked = False, set()
         versions = {name: each.type.version for name, each in self._runnables().items()}
+        if not everything:
+            versions = {name: versions[name] for name in some & versions.keys()}
         try:
-            released = await unpark(self._store, versions) if everything else 0
-            if chosen := {name: versions[name] for name in some & versions.keys()}:
-                released += await unpark(self._store, chosen, _HANDED_ON_AFTER_MS)
+            released = await self._release_all(versions)
         except JobframeError:
             self._joined, self._parked = self._joined or everything, self._parked | some
             raise
         if released:
             _log.info("released parked jobs", jobs=released)
+
+    async def _release_all(self, versions: Mapping[str, int]) -> int:
+        """Release what *versions*, by type, can read, in batches, and return how many jobs that were."""
+        total, more = 0, True
+        while more and versions and not self._stopping:
+            claiming = self._claimer.beside()
+            try:
+                release = await unpark(self._store, versions, claiming, delay_ms=0 if claiming else _HANDED_ON_AFTER_MS)
+            except JobframeError:
+                if claiming is not None:
+                    self._claimer.unanswered()
+                raise
+            if claiming is not None:
+                self._claimer.answered(claiming, release.claim)
+            total, more = total + release.jobs, release.more
+        return total

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jobframe.core.rate import Rate, parse_rate
 
-RATES = st.builds(Rate, st.integers(1, 5_000), st.sampled_from([1_000, 60_000, 3_600_000, 86_400_000]))
+RATES = st.builds(Rate, st.integers(1, 10_000), st.sampled_from([1_000, 60_000, 3_600_000, 86_400_000]))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,17 @@ def test_a_rate_is_so_many_starts_a_period(text, rate):
 def test_anything_else_is_refused(value):
     with pytest.raises(ValueError, match="expected a rate such as"):
         parse_rate(value)
+
+
+@pytest.mark.parametrize("text", ["10000/s", "600000/m", "9999999/h"])
+def test_up_to_ten_thousand_a_second_are_spaced_exactly(text):
+    assert text == str(parse_rate(text))
+
+
+@pytest.mark.parametrize("text", ["10001/s", "600001/m"])
+def test_more_than_that_is_refused_in_place_of_being_rounded(text):
+    with pytest.raises(ValueError, match="expected at most 10000 a second"):
+        parse_rate(text)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from jobframe.core import jobtype
 from jobframe.core.job import State
 from jobframe.core.outcome import Parked
+from jobframe.store.claim import ClaimCall
 from jobframe.store.parking import unpark
 from jobframe.store.purge import purge
 from tests.conformance.world import SECOND, names
@@ -27,15 +28,19 @@ async def park(world, version, *uniques, **options):
         assert await world.end("w1", job, newer(version))
 
 
+async def released(world, **versions):
+    return (await unpark(world.store, versions)).jobs
+
+
 async def test_only_what_can_be_read_is_released(world):
     await world.join("w1", "a")
     await park(world, 2, "two")
     await park(world, 3, "three")
 
-    assert 0 == await unpark(world.store, {"a": 1, "b": 9})
-    assert 1 == await unpark(world.store, {"a": 2})
+    assert 0 == await released(world, a=1, b=9)
+    assert 1 == await released(world, a=2)
     assert ["a:two"] == names(await world.claim())
-    assert 1 == await unpark(world.store, {"a": 9})
+    assert 1 == await released(world, a=9)
     assert ["a:three"] == names(await world.claim())
 
 
@@ -44,15 +49,39 @@ async def test_more_than_fit_one_call_are_released_in_several(world):
     for first in range(0, 300, 100):
         await park(world, 2, *(f"j{first + n}" for n in range(100)))
 
-    assert 300 == await unpark(world.store, {"a": 2})
-    assert 0 == await unpark(world.store, {"a": 2})
+    first, second = await unpark(world.store, {"a": 2}), await unpark(world.store, {"a": 2})
+
+    assert (256, True) == (first.jobs, first.more)
+    assert (44, False) == (second.jobs, second.more)
+
+
+async def test_one_call_reads_no_more_than_a_mebibyte_of_payloads(world):
+    await world.join("w1", "a")
+    for n in range(12):
+        await park(world, 2, f"j{n}", body=b'"' + b"x" * 200_000 + b'"')
+
+    first, second = await unpark(world.store, {"a": 2}), await unpark(world.store, {"a": 2})
+
+    assert (6, True) == (first.jobs, first.more)
+    assert (6, 12) == (second.jobs, (await world.counts("a"))["waiting"])
+
+
+async def test_a_claim_that_goes_along_takes_what_was_released(world):
+    await world.join("w1", "a")
+    await world.join("w2", "a")
+    await park(world, 2, "x")
+
+    call = ClaimCall("w2", 1, 10, 1, ((world.lanes["a"], 10),))
+    release = await unpark(world.store, {"a": 2}, call)
+
+    assert ["a:x"] == names(release.claim)
 
 
 async def test_a_job_released_late_keeps_its_key_and_its_priority(world):
     await world.join("w1", "a")
     await park(world, 2, "x", key="k", priority="high")
 
-    await unpark(world.store, {"a": 2}, SECOND)
+    await unpark(world.store, {"a": 2}, delay_ms=SECOND)
 
     assert [] == names(await world.claim())
     assert ["x"] == await world.enqueue("a", "other", key="k")
@@ -67,7 +96,7 @@ async def test_a_cancelled_a_retried_and_a_purged_one_are_released_no_more(world
     await world.retry("a:retried")
     await purge(world.store, "a", State.PARKED, 0)
 
-    assert 0 == await unpark(world.store, {"a": 2})
+    assert 0 == await released(world, a=2)
 
 
 async def test_a_new_worker_releases_what_an_old_one_parked(fleet, monkeypatch):

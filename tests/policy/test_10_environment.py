@@ -69,6 +69,27 @@ def test_dots_and_dashes_of_names_are_underscores():
     assert {"my-plugin": {"path": "env", "deep": {"size": 2}}} == config.settings
 
 
+def test_small_letters_mean_the_same():
+    config = read(None, {"jobframe__runtime__max_jobs": "50", "JobFrame__Jobs__Mail_Other__Timeout": "3s"})
+
+    assert 50 == config.runtime.max_jobs
+    assert 3_000 == resolve(config, TYPES)["mail.other"].policy.timeout_ms
+
+
+def test_a_key_given_twice_is_told_once_with_both_names():
+    environ = {
+        "JOBFRAME__JOBS__MAIL_OTHER__TIMEOUT": "3s",
+        "jobframe__jobs__mail_other__timeout": "4s",
+        "JOBFRAME__ARQ__QUEUE": "a",
+        "JOBFRAME__arq__QUEUE": "b",
+    }
+
+    assert [
+        "JOBFRAME__arq__QUEUE: says the same key as JOBFRAME__ARQ__QUEUE: leave one of them out",
+        "jobframe__jobs__mail_other__timeout: says the same key as JOBFRAME__JOBS__MAIL_OTHER__TIMEOUT: leave one of them out",
+    ] == sorted(problems(environ))
+
+
 def test_each_layer_of_policy_wins_over_the_one_before_and_says_where_it_is_from():
     environ = {
         "QUEUE_MAX_RETRIES": "3",

@@ -65,12 +65,12 @@ class Worker:
         self.numbers = itertools.count(1)
         self.lanes = []
 
-    async def announce(self, *job_types):
+    async def announce(self, *job_types, **policy):
         member = policies.Member(
             host="h", pid=1, started_at=0, types=tuple(t.name for t in job_types), kind=self.name, max_jobs=9,
             lease_ms=600_000, version="0",
         )  # fmt: skip
-        documents = [policies.document(each, Policy(keep_result_ms=60_000), self.name) for each in job_types]
+        documents = [policies.document(each, Policy(keep_result_ms=60_000, **policy), self.name) for each in job_types]
         answer = await policies.announce(self.store, self.name, member, documents, apply=True, edited_ms=0)
         self.lanes = sorted({lane for lane, _ in answer.values()})
         return self
@@ -157,6 +157,21 @@ async def test_a_job_reaches_our_queue_with_its_id_its_fields_and_its_mark(arq, 
     assert {"document_id": "42", "size": 7, "note": "é"} == body_of(claimed)
     assert {HEADER: QUEUE} == envelope.headers
     assert envelope.version == REEMBED.version
+
+
+async def test_a_queue_that_is_nearly_full_takes_what_fits_and_the_rest_waits_with_arq(arq, worker):
+    await worker.announce(REEMBED, max_waiting=3)
+    for n in range(5):
+        await arq.enqueue_job("reembed.document", str(n), _job_id=f"j{n}")
+    await arq.enqueue_job("other.type", _job_id="beside")
+
+    await worker.bridge.take_over()
+    first = await worker.claim()
+    await worker.bridge.take_over()
+    second = await claim_all(worker)
+
+    assert 3 == len(first)
+    assert {f"j{n}" for n in range(5)} == {each.unique for each in (*first, *second)}
 
 
 async def test_a_producer_with_plain_json_is_understood(any_url, worker):
