@@ -103,9 +103,11 @@ def _variables(environ: Mapping[str, str], problems: list[Problem]) -> list[tupl
     """Return each variable that is ours and not empty, with its words in capitals; in the order of their names."""
     ours = sorted(name for name, text in environ.items() if name.upper().startswith(PREFIX) and text)
     first: dict[str, str] = {}
-    for name in ours:
-        if first.setdefault(name.upper(), name) != name:
-            problems.append(Problem("", f"says the same key as {first[name.upper()]}: leave one of them out", name))
+    problems += [
+        Problem("", f"says the same key as {first[name.upper()]}: leave one of them out", name)
+        for name in ours
+        if first.setdefault(name.upper(), name) != name
+    ]
     return [(name, word.removeprefix(PREFIX).split("__")) for word, name in first.items()]
 
 

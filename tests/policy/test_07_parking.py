@@ -46,10 +46,11 @@ async def test_only_what_can_be_read_is_released(world):
 
 async def test_more_than_fit_one_call_are_released_in_several(world):
     await world.join("w1", "a")
-    for first in range(0, 300, 100):
-        await park(world, 2, *(f"j{first + n}" for n in range(100)))
+    for start in range(0, 300, 100):
+        await park(world, 2, *(f"j{start + n}" for n in range(100)))
 
-    first, second = await unpark(world.store, {"a": 2}), await unpark(world.store, {"a": 2})
+    first = await unpark(world.store, {"a": 2})
+    second = await unpark(world.store, {"a": 2})
 
     assert (256, True) == (first.jobs, first.more)
     assert (44, False) == (second.jobs, second.more)
@@ -60,7 +61,8 @@ async def test_one_call_reads_no_more_than_a_mebibyte_of_payloads(world):
     for n in range(12):
         await park(world, 2, f"j{n}", body=b'"' + b"x" * 200_000 + b'"')
 
-    first, second = await unpark(world.store, {"a": 2}), await unpark(world.store, {"a": 2})
+    first = await unpark(world.store, {"a": 2})
+    second = await unpark(world.store, {"a": 2})
 
     assert (6, True) == (first.jobs, first.more)
     assert (6, 12) == (second.jobs, (await world.counts("a"))["waiting"])
@@ -74,6 +76,7 @@ async def test_a_claim_that_goes_along_takes_what_was_released(world):
     call = ClaimCall("w2", 1, 10, 1, ((world.lanes["a"], 10),))
     release = await unpark(world.store, {"a": 2}, call)
 
+    assert release.claim is not None
     assert ["a:x"] == names(release.claim)
 
 
