@@ -82,16 +82,16 @@ def _is_plain(job: NewJob) -> bool:
 
 
 def _by_class(shape: Shape, in_force: InForce | None, payload: Any) -> bytes:
-    restricted = shape.restricted or (in_force.restricted if in_force else ())
-    if restricted:
-        raise RestrictedField(shape.type, restricted)
+    sealed = in_force.sealed if in_force else ()
+    if shape.restricted or sealed:
+        raise RestrictedField(shape.type, shape.restricted or sealed)
     return shape.encode(payload)
 
 
 def _by_announcement(in_force: InForce, payload: Any) -> bytes:
     """Check what can be checked without the class: restricted and unknown fields, and the size."""
-    if in_force.restricted:
-        raise RestrictedField(in_force.type, in_force.restricted)
+    if in_force.sealed:
+        raise RestrictedField(in_force.type, in_force.sealed)
     payload = {} if payload is None else payload
     if not isinstance(payload, dict) and not attrs.has(type(payload)):
         raise PayloadError(in_force.type, f"expected a dict, an attrs object or None, got {type(payload).__name__}")

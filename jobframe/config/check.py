@@ -81,6 +81,7 @@ def check(
     _check_plugin_names(found)
     _check_run_in(found, job_types)
     _check_concurrency(found, job_types)
+    _check_encrypt(found, job_types)
     found.warn_of_the_rest()
     return found.report()
 
@@ -212,6 +213,15 @@ def _check_concurrency(found: _Findings, job_types: Mapping[str, JobType]) -> No
             found.warnings.append(Problem(dotted(("jobs", name, "concurrency")), message))
         else:
             found.warn(_set_at(found.config, name, "concurrency"), message)
+
+
+def _check_encrypt(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    """Refuse names of fields that a type does not have; in ``[defaults]`` they may be those of other types."""
+    for name, table in found.config.jobs.items():
+        shape = job_types[name].shape if name in job_types else None
+        for field in table.get("encrypt", ()):
+            if shape is not None and field not in shape.fields:
+                found.error(("jobs", name, "encrypt"), shape.refuse(field).problem)
 
 
 def _set_at(config: Config, name: str, key: str) -> KeyPath:

@@ -73,6 +73,9 @@ class JobType:
             kind, right = ("an async def", "loop") if self.is_async else ("a plain def", "thread")
             msg = f'job type {name}: {kind} handler runs in "{right}" or "process", not in "{self.policy["run_in"]}"'
             raise ValueError(msg)
+        for field in self.policy.get("encrypt", ()):
+            if field not in self.shape.fields:
+                raise ValueError(f"job type {name}: encrypt: {self.shape.refuse(field).problem}")
         update_wrapper(self, handler)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ from jobframe.core.declaration import RESTRICTED, declared_fields
 from jobframe.core.errors import PayloadError
 from jobframe.core.unknown_fields import Check, UnknownFields
 
-__all__ = ["Shape", "restricted"]
+__all__ = ["Shape", "restricted", "sealed_fields"]
 
 
 def restricted(**attrs_field: Any) -> Any:
@@ -28,6 +29,19 @@ def restricted(**attrs_field: Any) -> Any:
     return attrs.field(metadata=metadata, repr=False, **attrs_field)
 
 
+def sealed_fields(fields: Collection[str], restricted: Collection[str], encrypt: Collection[str]) -> tuple[str, ...]:
+    """
+    Name those of a type's *fields* that are sealed in the store; nothing may depend on their values there.
+
+    Args:
+        fields: Names of its payload's fields.
+        restricted: Those that the author declared restricted.
+        encrypt: What the policy has sealed; in ``[defaults]`` it may name fields that only other types have.
+
+    """
+    return tuple(name for name in fields if name in restricted or name in encrypt)
+
+
 class Shape:
     """
     The payload of one job type: an attrs class, or nothing.
@@ -36,7 +50,7 @@ class Shape:
         type: Job type, for error texts.
         cls: The attrs class; None for a type without fields.
         fields: Names of its fields, in order.
-        restricted: Names of those that must be sealed.
+        restricted: Names of those that their author declared restricted.
 
     """
 
@@ -54,6 +68,14 @@ class Shape:
         declared = declared_fields(type, cls) if cls is not None else ()
         self.fields = tuple(field.name for field in declared)
         self.restricted = tuple(field.name for field in declared if field.metadata.get(RESTRICTED))
+
+    def sealed(self, encrypt: Collection[str]) -> tuple[str, ...]:
+        """Name the fields that are sealed under a policy with that *encrypt*."""
+        return sealed_fields(self.fields, self.restricted, encrypt)
+
+    def refuse(self, unknown: str) -> PayloadError:
+        """Make the error for the name of a field that there is not."""
+        return self._unknown.refuse(unknown, self.fields)
 
     def encode(self, payload: object) -> bytes:
         """
@@ -99,7 +121,7 @@ class Shape:
         names = _TOP_LEVEL.decode(body)
         if not self._known.issuperset(names):
             unknown = next(name for name in names if name not in self._known)
-            raise self._unknown.refuse(unknown, self.fields)
+            raise self.refuse(unknown)
         if self._nested is not None:
             self._nested(msgspec.json.decode(body))
 

@@ -46,6 +46,7 @@ class Policy:
         expires_ms: A job not started this long after its enqueue never starts; None is never.
         max_waiting: An enqueue that would make more jobs wait is refused; None is no limit.
         max_snoozes: A job may ask to be run later this often without using an attempt.
+        encrypt: Payload fields that the deployment has sealed, beside those that the author restricted.
 
     """
 
@@ -65,6 +66,7 @@ class Policy:
     expires_ms: int | None = None
     max_waiting: int | None = None
     max_snoozes: int = 1_000
+    encrypt: tuple[str, ...] = ()
 
 
 def parse_key(key: str, value: object) -> tuple[str, Any]:
@@ -165,6 +167,13 @@ def _class_names(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _field_names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name.isidentifier() for name in value):
+        msg = f'expected a list of names of payload fields such as ["note"], got {shown(value)}'
+        raise ValueError(msg)
+    return tuple(value)
+
+
 _BACKOFF_KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "strategy": ("strategy", _one_of(*get_args(Strategy))),
     "base": ("base_ms", parse_ms),
@@ -190,5 +199,6 @@ KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "expires": ("expires_ms", _longer_than_zero),
     "max_waiting": ("max_waiting", _whole(1, 1_000_000_000)),
     "max_snoozes": ("max_snoozes", _whole(0, 1_000_000)),
+    "encrypt": ("encrypt", _field_names),
 }
 """Key of a type in ``jobs.toml`` → the `Policy` attribute it sets and its strict parser."""

@@ -109,8 +109,8 @@ def prepare(queue: str, readable: Iterable[Readable], known: Mapping[str, InForc
     intake = Intake()
     for each in readable:
         job, in_force = each.job, known[each.job.f]
-        if in_force is not None and in_force.restricted:
-            reason = str(RestrictedField(job.f, in_force.restricted))
+        if in_force is not None and in_force.sealed:
+            reason = str(RestrictedField(job.f, in_force.sealed))
             intake.answers.append(Report("refused", queue, each.due.id, job.f, each.unique, text=reason))
         elif in_force is None and job.a:
             intake.postponed.append(each)

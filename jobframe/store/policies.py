@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from jobframe.core.jobtype import JobType
+from jobframe.core.payload import sealed_fields
 from jobframe.core.policy import Policy
 from jobframe.store.codec import WEIGHTS
 from jobframe.store.store import Store
@@ -26,7 +27,7 @@ class InForce:
         digest: Fingerprint of everything below but *by*, *version* and *at*.
         payload_version: Version of the payload's shape.
         fields: Names of the payload's fields.
-        restricted: Names of those that must be sealed.
+        restricted: Names of those that their author declared restricted.
         policy: The policy.
         batch: Most jobs of one call of its handler; 0 for a handler of one job.
         by: Who put it in force: a worker, or ``user@host``.
@@ -45,6 +46,11 @@ class InForce:
     batch: int = 0
     version: int = 0
     at: int = 0
+
+    @property
+    def sealed(self) -> tuple[str, ...]:
+        """Names of the fields that are sealed: the restricted ones and those that the policy names."""
+        return sealed_fields(self.fields, self.restricted, self.policy.encrypt)
 
 
 @attrs.frozen(kw_only=True)

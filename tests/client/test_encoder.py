@@ -230,6 +230,12 @@ def test_restricted_fields_are_refused_by_announcement(encoder):
     assert "has restricted fields (iban)" in refusal(encoder, RestrictedField, "bank.pay", {"name": "n"})
 
 
+def test_fields_that_the_policy_seals_are_refused_by_announcement(encoder):
+    encoder.known["book.read"] = attrs.evolve(encoder.known["book.read"], policy=Policy(encrypt=("note",)))
+
+    assert "has restricted fields (note)" in refusal(encoder, RestrictedField, "book.read", {"number": 1})
+
+
 def test_restricted_fields_are_refused_by_the_class(encoder):
     made = job("bank.pay")(pay)
     encoder.known["bank.pay"] = None

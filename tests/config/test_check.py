@@ -8,6 +8,7 @@ import pytest
 from jobframe.config.check import check, missing
 from jobframe.config.reader import read
 from jobframe.core.errors import PluginError, UnknownJobType
+from jobframe.core.jobtype import JobType
 
 
 @attrs.frozen
@@ -16,6 +17,15 @@ class Plugin:
     distribution: str
     state: str = "loaded"
     error: str = ""
+
+
+@attrs.frozen
+class Document:
+    note: str = ""
+
+
+async def ingest(ctx, document: Document):
+    """Do nothing."""
 
 
 INGEST = Plugin("ingest", "jobframe-ingest")
@@ -50,6 +60,17 @@ def test_an_unknown_type_is_told_with_the_nearest_one(report):
     assert [
         "jobs.toml:1: jobs.\"ingest.documnt\": unknown job type 'ingest.documnt': did you mean 'ingest.document'?"
     ] == list(map(str, found.errors))
+
+
+def test_a_type_can_only_seal_fields_that_it_has_and_defaults_may_name_those_of_others(report):
+    types = {"ingest.document": JobType("ingest.document", 1, ingest, {})}
+
+    found = report(
+        '[defaults]\nencrypt = ["secret"]\n[jobs."ingest.document"]\nencrypt = ["note", "nots"]', types=types
+    )
+
+    problem = "jobs.\"ingest.document\".encrypt: unknown field 'nots': did you mean 'note'?"
+    assert [f"jobs.toml:4: {problem}"] == list(map(str, found.errors))
 
 
 def test_an_unknown_type_is_told_when_there_are_no_types_at_all(report):

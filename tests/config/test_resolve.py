@@ -33,11 +33,18 @@ VALUES: dict[str, list[Any]] = {
     "expires": ["1h", "2h"],
     "max_waiting": [1, 5000],
     "max_snoozes": [0, 5],
+    "encrypt": [["a"], ["a", "b"]],
 }
 LAYER = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()})
 
 
-async def handler(ctx):
+@attrs.frozen
+class Payload:
+    a: str = ""
+    b: str = ""
+
+
+async def handler(ctx, payload: Payload):
     """Do nothing."""
 
 

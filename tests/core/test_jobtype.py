@@ -196,6 +196,16 @@ def test_a_batch_handler_of_a_type_with_no_fields_has_jobs_of_none():
     assert ["ctx"] == made([Job(None, STAND_IN)])
 
 
+def test_a_type_seals_only_fields_that_it_has():
+    assert ("number",) == job("book.read", encrypt=["number"])(read).policy["encrypt"]
+    with pytest.raises(
+        ValueError, match=r"job type book\.read: encrypt: unknown field 'nunber': did you mean 'number'\?"
+    ):
+        job("book.read", encrypt=["nunber"])(read)
+    with pytest.raises(ValueError, match="unknown field 'note': this type takes no fields"):
+        job("book.close", encrypt=["note"])(close)
+
+
 def test_a_type_without_batch_has_none():
     assert job("book.read")(read).batch is None
 

@@ -271,6 +271,13 @@ def test_restricted_fields_are_known_and_never_shown():
     assert "CANARY" not in repr(Restricted("n", "CANARY"))
 
 
+def test_sealed_are_the_restricted_fields_and_those_that_the_policy_names():
+    shape = Shape("a.b", Restricted)
+
+    assert ("iban",) == shape.sealed(())
+    assert ("name", "iban") == shape.sealed(("name", "of_another_type"))
+
+
 @pytest.mark.parametrize(
     ("cls", "problem"),
     [

@@ -34,6 +34,7 @@ def test_every_attribute_of_a_policy_has_one_key():
         ("max_waiting", 100_000, ("max_waiting", 100_000)),
         ("per_worker", 2, ("per_worker", 2)),
         ("rate_limit", "100/m", ("rate_limit", Rate(100, 60_000))),
+        ("encrypt", ["note", "name"], ("encrypt", ("note", "name"))),
     ],
 )
 def test_each_key_sets_its_attribute(key, value, expected):
@@ -63,6 +64,9 @@ def test_each_key_sets_its_attribute(key, value, expected):
             "expected a list of exception class names such as [\"TimeoutError\"], got [<class 'OSError'>]",
         ),
         ("fail_on", [""], "expected a list of exception class names such as [\"TimeoutError\"], got ['']"),
+        ("encrypt", "note", "expected a list of names of payload fields such as [\"note\"], got 'note'"),
+        ("encrypt", ["a b"], "expected a list of names of payload fields such as [\"note\"], got ['a b']"),
+        ("encrypt", [1], 'expected a list of names of payload fields such as ["note"], got [1]'),
         ("backoff", "slow", "backoff strategy: expected one of none, fixed, linear, exponential, got 'slow'"),
         ("backoff", 5, "backoff strategy: expected one of none, fixed, linear, exponential, got 5"),
         ("backoff", {"bass": "1s"}, "unknown key 'bass' of backoff: did you mean 'base'?"),
