@@ -8,6 +8,7 @@ import click
 
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import example
+from jobframe.cli.schema import SCHEMA_FILE, schema_text
 from jobframe.cli.template import template
 from jobframe.config.schema import Config
 from jobframe.registry.loader import load
@@ -27,7 +28,8 @@ def init(invocation: Invocation, /, *, output: str | None, force: bool) -> None:
     """
     Write a commented jobs.toml for the installed plugins.
 
-    Every key stands in it with its default, switched off, so it changes nothing until you edit it.
+    Every key stands in it with its default, switched off, so it changes nothing until you edit it. Beside it stands
+    jobs.schema.json, by which an editor completes and checks it.
     """
     registry = load()
     tables = {name: type(getattr(Config(), name)) for name in _TABLES}
@@ -41,7 +43,9 @@ def init(invocation: Invocation, /, *, output: str | None, force: bool) -> None:
             file.write(text)
     except FileExistsError:
         raise click.ClickException(f"{path} is there already: --force replaces it, --output - shows the text") from None
-    click.echo(f"wrote {path}: edit it, then try jobframe check", err=True)
+    schema = path.with_name(SCHEMA_FILE)
+    schema.write_text(schema_text(registry), encoding="utf-8")
+    click.echo(f"wrote {path} and {schema}: edit the first, then try jobframe check", err=True)
     for plugin in registry.plugins:
         if plugin.error:
             click.echo(f"left out plugin {plugin.name}: {plugin.error}", err=True)

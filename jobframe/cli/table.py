@@ -45,5 +45,6 @@ COMMANDS: dict[str, Entry] = {
     "plan": Entry("Configure", "plan:plan", "What differs between the policy in force and jobs.toml."),
     "apply": Entry("Configure", "plan:apply", "Put the policy of jobs.toml in force, with no restart."),
     "config": Entry("Configure", "config:config", "The policy in effect and where each value comes from."),
+    "schema": Entry("Configure", "schema:schema", "JSON Schema of jobs.toml, for editors."),
     "help": Entry("Configure", "help:help_command", "The same as COMMAND --help."),
 }

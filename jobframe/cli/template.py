@@ -7,7 +7,6 @@ docstrings), so a new key is in the template by itself. ``# text`` is a comment,
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import textwrap
@@ -17,13 +16,15 @@ from typing import Any
 
 import attrs
 
-from jobframe.core.duration import format_ms
+from jobframe.config.written import plain
+from jobframe.core.form import sentences
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import KEYS, Policy
 
 __all__ = ["template"]
 
 _HEAD = """\
+#:schema ./jobs.schema.json
 # jobs.toml: how the job types of the installed plugins run.
 # Every key stands here with its default; remove the # before a key to set it.
 # What wins: built-in < author's decorator < [defaults] < [jobs.<type>] < environment; `jobframe config` shows it.
@@ -65,19 +66,19 @@ def template(tables: Mapping[str, type], types: Mapping[str, JobType], settings:
 
 def _keys(table: str, cls: type) -> Iterator[str]:
     """Each plain key of *cls*, switched off."""
-    sentences = _sentences(cls)
+    said = sentences(cls)
     for field in attrs.fields(cls):
         if _sub_table(field) is None:
             key = field.name.removesuffix("_ms")
-            yield from _comment(sentences.get(field.name, ""))
+            yield from _comment(said.get(field.name, ""))
             yield _off(key, _written(field.name, _default(field), f"{table}.{key}"))
 
 
 def _policy_keys() -> Iterator[str]:
-    sentences = _sentences(Policy)
+    said = sentences(Policy)
     for key, (attribute, _) in KEYS.items():
         if attribute != "run_in":  # follows from the handler; of use for a single type only
-            yield from _comment(sentences.get(attribute, ""))
+            yield from _comment(said.get(attribute, ""))
             yield _off(key, _written(attribute, getattr(Policy(), attribute), f"defaults.{key}"))
 
 
@@ -113,18 +114,16 @@ def _default(field: attrs.Attribute[Any]) -> Any:
 
 
 def _written(name: str, value: Any, path: str) -> str:
-    """Write *value* as TOML; a field whose name ends in ``_ms`` as a duration."""
+    """Write the value of an attribute as TOML, or an example when it has none."""
     if value is None:
         return json.dumps(_UNSET[path]) if path in _UNSET else "# no default"
-    if name.endswith("_ms"):
-        return json.dumps(format_ms(value))
-    if attrs.has(type(value)):
-        inner = (
-            f"{field.name.removesuffix('_ms')} = {_written(field.name, getattr(value, field.name), '')}"
-            for field in attrs.fields(type(value))
-        )
-        return "{ " + ", ".join(inner) + " }"
-    return json.dumps(list(value) if isinstance(value, tuple | set | frozenset) else value, ensure_ascii=False)
+    return _toml(plain(name, value))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(part)}" for key, part in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _off(key: str, value: str) -> str:
@@ -137,13 +136,3 @@ def _key(name: str) -> str:
 
 def _comment(sentence: str) -> list[str]:
     return textwrap.wrap(sentence, _WIDTH, initial_indent="# ", subsequent_indent="# ")
-
-
-def _sentences(cls: type) -> dict[str, str]:
-    """Take the sentence of each attribute from the ``Attributes:`` of the class's docstring."""
-    _, _, block = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
-    found = re.finditer(r"^    (\w+): (.*(?:\n {5,}.*)*)", block, re.MULTILINE)
-    return {
-        match[1]: " ".join(match[2].split()).replace("``", "`").replace("None", "unset").replace("*", "`")
-        for match in found
-    }

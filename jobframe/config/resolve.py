@@ -19,7 +19,7 @@ from jobframe.config.written import written
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import KEYS, Policy
 
-__all__ = ["AUTHOR", "BUILT_IN", "Resolved", "Source", "resolve"]
+__all__ = ["AUTHOR", "BUILT_IN", "Resolved", "Source", "chosen", "resolve"]
 
 BUILT_IN = "built-in"
 AUTHOR = "author"
@@ -92,16 +92,23 @@ def _merge(layers: list[_Layer]) -> dict[str, Any]:
 
 
 def _declared(job_type: JobType) -> list[_Layer]:
+    """Tell the author's choices from what holds for every type."""
+    built_in = {**attrs.asdict(Policy(), recurse=False), "run_in": _by_kind(job_type)}
+    return [_Layer(lambda _: BUILT_IN, built_in), _Layer(lambda _: AUTHOR, chosen(job_type))]
+
+
+def chosen(job_type: JobType) -> dict[str, Any]:
     """
-    Tell the author's choices from what holds for every type.
+    Return what the author of a type chose: `Policy` attribute → value.
 
     Where a handler runs by itself follows from its kind, so it is no choice unless it differs.
     """
-    built_in = {**attrs.asdict(Policy(), recurse=False), "run_in": "loop" if job_type.is_async else "thread"}
-    chosen = dict(job_type.policy)
-    if chosen.get("run_in") == built_in["run_in"]:
-        del chosen["run_in"]
-    return [_Layer(lambda _: BUILT_IN, built_in), _Layer(lambda _: AUTHOR, chosen)]
+    follows = {"run_in": _by_kind(job_type)}
+    return {name: value for name, value in job_type.policy.items() if follows.get(name) != value}
+
+
+def _by_kind(job_type: JobType) -> str:
+    return "loop" if job_type.is_async else "thread"
 
 
 def _file(config: Config, name: str) -> list[_Layer]:

@@ -15,6 +15,7 @@ from jobframe.config.lines import Lines
 from jobframe.config.variables import Given
 from jobframe.core.backoff import Strategy
 from jobframe.core.duration import format_ms
+from jobframe.core.form import takes
 
 __all__ = [
     "ArqConfig",
@@ -32,6 +33,7 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def _between(low: int, high: int) -> Validator:
+    @takes(minimum=low, maximum=high)
     def check(_table: object, _field: object, value: int) -> None:
         if not low <= value <= high:
             msg = f"expected a whole number from {low} to {high}, got {value}"
@@ -41,6 +43,7 @@ def _between(low: int, high: int) -> Validator:
 
 
 def _lasting(low_ms: int, high_ms: int) -> Validator:
+    @takes(description=f"From {format_ms(low_ms)} to {format_ms(high_ms)}.")
     def check(_table: object, _field: object, value: int) -> None:
         if not low_ms <= value <= high_ms:
             msg = f"expected a duration from {format_ms(low_ms)} to {format_ms(high_ms)}, got {format_ms(value)}"
@@ -49,18 +52,21 @@ def _lasting(low_ms: int, high_ms: int) -> Validator:
     return check
 
 
+@takes(pattern=f"^{_NAMESPACE.pattern}$")
 def _namespace(_table: object, _field: object, value: str) -> None:
     if not _NAMESPACE.fullmatch(value):
         msg = "expected 1 to 64 letters, digits, '_', '.' or '-'"
         raise ValueError(msg)
 
 
+@takes(minLength=1)
 def _not_empty(_table: object, _field: object, value: str | None) -> None:
     if value == "":
         msg = "expected some text, got an empty one: leave the key out instead"
         raise ValueError(msg)
 
 
+@takes(items={"type": "string", "minLength": 1})
 def _requirements(_table: object, _field: object, value: tuple[str, ...] | None) -> None:
     for entry in value or ():
         try:

@@ -28,7 +28,7 @@ from jobframe.config.lines import KeyPath
 from jobframe.core.duration import parse_ms
 from jobframe.core.policy import nearest
 
-__all__ = ["Invalid", "kind", "structure"]
+__all__ = ["Invalid", "is_duration", "key_of", "kind", "structure"]
 
 T = TypeVar("T")
 _Hook = Callable[[Any, Any], Any]
@@ -84,7 +84,7 @@ def _mistakes(error: BaseException, path: KeyPath, cls: Any) -> Iterator[tuple[K
         for inner in error.exceptions:
             yield from _mistakes(inner, (*path, *_step(inner, error.cl)), error.cl)
     elif isinstance(error, ForbiddenExtraKeysError):
-        known = [_key(field) for field in attrs.fields(error.cl) if field.init]
+        known = [key_of(field) for field in attrs.fields(error.cl) if field.init]
         for key in sorted(error.extra_fields):
             yield (*path, key), f"unknown key {key!r}{nearest(key, known)}"
     elif isinstance(error, KeyError) and path and error.args == (path[-1],):
@@ -98,22 +98,24 @@ def _step(error: BaseException, cls: Any) -> KeyPath:
         if isinstance(note, IterableValidationNote):
             return (note.index,)
         if isinstance(note, AttributeValidationNote):
-            return (_key(getattr(attrs.fields(cls), note.name)),)
+            return (key_of(getattr(attrs.fields(cls), note.name)),)
     return ()
 
 
-def _is_duration(field: attrs.Attribute[Any]) -> bool:
+def is_duration(field: attrs.Attribute[Any]) -> bool:
+    """Tell whether *field* is written as a duration."""
     return field.name.endswith("_ms") and field.type in (int, int | None)
 
 
-def _key(field: attrs.Attribute[Any]) -> str:
-    return field.name.removesuffix("_ms") if _is_duration(field) else field.name
+def key_of(field: attrs.Attribute[Any]) -> str:
+    """Return the key under which *field* is written."""
+    return field.name.removesuffix("_ms") if is_duration(field) else field.name
 
 
 def _read_class(cls: Any, converter: cattrs.Converter) -> _Hook:
     attrs.resolve_types(cls)
     fields = {
-        field.name: override(rename=_key(field), struct_hook=_read_field(field, converter))
+        field.name: override(rename=key_of(field), struct_hook=_read_field(field, converter))
         for field in attrs.fields(cls)
     }
     read: _Hook = make_dict_structure_fn(cls, converter, **fields)  # type: ignore[arg-type] # no field is named _cattrs_*
@@ -127,7 +129,7 @@ def _read_field(field: attrs.Attribute[Any], converter: cattrs.Converter) -> _Ho
         if field.converter is not None:
             _validate(field, field.converter(value))
             return value  # the class converts it again when it is made
-        return _validate(field, parse_ms(value) if _is_duration(field) else converter.structure(value, type_))
+        return _validate(field, parse_ms(value) if is_duration(field) else converter.structure(value, type_))
 
     return read
 

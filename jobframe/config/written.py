@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import attrs
+
 from jobframe.core.backoff import Backoff
 from jobframe.core.duration import format_ms
 from jobframe.core.rate import Rate
 
-__all__ = ["written"]
+__all__ = ["plain", "written"]
+
+
+def plain(attribute: str, value: Any) -> Any:
+    """Return the value of an attribute as a reader of jobs.toml gets it: ``120000`` of ``timeout_ms`` → ``"2m"``."""
+    if isinstance(value, int) and attribute.endswith("_ms"):
+        return format_ms(value)
+    if isinstance(value, tuple | list | set | frozenset):
+        return [plain("", item) for item in value]
+    if isinstance(value, Rate):
+        return str(value)
+    if attrs.has(type(value)):
+        parts = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+        return {name.removesuffix("_ms"): plain(name, part) for name, part in parts.items()}
+    return value
 
 
 def written(attribute: str, value: object) -> str:

@@ -15,12 +15,12 @@ Jitter = Literal["none", "full", "equal"]
 @attrs.frozen
 class Backoff:
     """
-    The wait between the attempts of a job.
+    The wait between the attempts of a job, every duration in milliseconds.
 
     Attributes:
         strategy: ``none`` (at once), ``fixed`` (base), ``linear`` (base times n) or ``exponential``
             (base times factor^(n-1)) after attempt n.
-        base_ms: The first wait, in milliseconds.
+        base_ms: The first wait.
         factor: Growth per attempt of ``exponential``.
         cap_ms: No wait is longer.
         jitter: ``none``; ``full`` (uniform between 0 and the wait); ``equal`` (half fixed, half uniform).

@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from jobframe.core.form import takes
 from jobframe.core.shown import shown
 
 __all__ = ["format_ms", "parse_ms", "span", "to_delay_ms"]
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_FORM = re.compile(r"(\d{1,13}(?:\.\d{1,6})?)(ms|s|m|h|d)")
+_FORM = re.compile(r"([0-9]{1,13}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _LONGEST_MS = 100 * 365 * 86_400_000
 
 
+@takes(type="string", pattern=f"^{_FORM.pattern}$")
 def parse_ms(text: object) -> int:
     """
     Read a duration such as ``"250ms"``, ``"1.5s"``, ``"5m"``, ``"2h"`` or ``"7d"`` as milliseconds.

@@ -15,6 +15,7 @@ import attrs
 
 from jobframe.core.backoff import Backoff, Jitter, Strategy
 from jobframe.core.duration import parse_ms
+from jobframe.core.form import form_of, table, takes
 from jobframe.core.rate import Rate, parse_rate
 from jobframe.core.shown import shown
 
@@ -123,6 +124,7 @@ def nearest_name(name: str, known: Mapping[str, object] | list[str]) -> str | No
 
 
 def _whole(low: int, high: int) -> Callable[[object], int]:
+    @takes(type="integer", minimum=low, maximum=high)
     def parse(value: object) -> int:
         if type(value) is not int or not low <= value <= high:
             msg = f"expected a whole number from {low} to {high}, got {shown(value)}"
@@ -133,6 +135,7 @@ def _whole(low: int, high: int) -> Callable[[object], int]:
 
 
 def _number(low: float, high: float) -> Callable[[object], float]:
+    @takes(type="number", minimum=low, maximum=high)
     def parse(value: object) -> float:
         if type(value) not in (int, float) or not low <= value <= high:  # type: ignore[operator] # just checked
             msg = f"expected a number from {low:g} to {high:g}, got {shown(value)}"
@@ -143,6 +146,7 @@ def _number(low: float, high: float) -> Callable[[object], float]:
 
 
 def _one_of(*words: str) -> Callable[[object], str]:
+    @takes(enum=list(words))
     def parse(value: object) -> str:
         if not isinstance(value, str) or value not in words:
             msg = f"expected one of {', '.join(words)}, got {shown(value)}"
@@ -152,6 +156,7 @@ def _one_of(*words: str) -> Callable[[object], str]:
     return parse
 
 
+@takes(type="string", pattern=r"^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)(ms|s|m|h|d)$")
 def _longer_than_zero(value: object) -> int:
     ms = parse_ms(value)
     if ms == 0:
@@ -160,6 +165,7 @@ def _longer_than_zero(value: object) -> int:
     return ms
 
 
+@takes(type="array", items={"type": "string", "minLength": 1})
 def _class_names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
         msg = f'expected a list of exception class names such as ["TimeoutError"], got {shown(value)}'
@@ -167,6 +173,7 @@ def _class_names(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+@takes(type="array", items={"type": "string", "minLength": 1})
 def _field_names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name.isidentifier() for name in value):
         msg = f'expected a list of names of payload fields such as ["note"], got {shown(value)}'
@@ -181,6 +188,7 @@ _BACKOFF_KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "cap": ("cap_ms", parse_ms),
     "jitter": ("jitter", _one_of(*get_args(Jitter))),
 }
+takes(anyOf=[form_of(_BACKOFF_KEYS["strategy"][1]), table(_BACKOFF_KEYS, Backoff)])(parse_backoff)
 
 KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "run_in": ("run_in", _one_of(*get_args(RunIn))),

@@ -7,6 +7,7 @@ import re
 
 import attrs
 
+from jobframe.core.form import takes
 from jobframe.core.shown import shown
 
 __all__ = ["Rate", "parse_rate"]
@@ -51,6 +52,7 @@ class Rate:
         return f"{self.count}/{unit}"
 
 
+@takes(type="string", pattern=f"^{_RATE.pattern}$")
 def parse_rate(value: object) -> Rate:
     """
     Read ``"100/m"``: a whole number from 1 to 9,999,999 per s, m, h or d, at most 10,000 a second.

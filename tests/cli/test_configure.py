@@ -254,14 +254,18 @@ def test_check_with_the_store_tells_of_a_policy_in_force_that_differs(hands, ins
 
 def test_init_writes_a_file_that_check_accepts(notes, folder, cli):
     code, out, err = cli("init")
-    assert (0, "", "wrote jobs.toml: edit it, then try jobframe check") == (code, out, err.splitlines()[0])
+    assert (0, "", "wrote jobs.toml and jobs.schema.json: edit the first, then try jobframe check") == (
+        code,
+        out,
+        err.splitlines()[0],
+    )
     assert 0 == cli("check")[0]
     assert {} == tomllib.loads((folder / "jobs.toml").read_text())["jobs"]["notes.write"]
 
 
 def test_every_key_of_init_is_right_when_it_is_switched_on(notes, folder, cli):
     text = cli("init", "--output", "-")[1]
-    on = re.sub(r"^#(?=[^ ])", "", text, flags=re.MULTILINE)
+    on = re.sub(r"^#(?=[^ :])", "", text, flags=re.MULTILINE)
     own = on.split("[settings.")[0] + '[settings.notes]\nfolder = "notes"\n'
     (folder / "jobs.toml").write_text(own.replace("allow = [", 'allow = ["acme-notes", '))
     code, _, err = cli("check")
