@@ -14,12 +14,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import hypothesis  # noqa: F401 - CPython 3.11 may fail to parse it once a test has exhausted the stack, and pytest imports it late
+import hypothesis  # at once: CPython 3.11 may fail to parse it once a test has exhausted the stack
 import pytest
 import redis
 
 import jobframe
 from jobframe.store.binary import find_binary
+
+hypothesis.settings.register_profile("jobframe", deadline=None)  # nothing depends on speed
+hypothesis.settings.load_profile("jobframe")
 
 PATIENCE_S = 20.0
 """Longest wait for a server to answer or to end; a healthy one needs 0.05 s."""
