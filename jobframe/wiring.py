@@ -186,9 +186,11 @@ async def _worker(
 ) -> AsyncIterator[Hosted]:
     """Put a worker together, or the parent of several, with the status server beside it."""
     from jobframe.runtime.fleet import Fleet, member_command  # noqa: PLC0415 - only a worker needs these
+    from jobframe.runtime.startup import examine_server  # noqa: PLC0415
     from jobframe.runtime.well_sign import WellSign  # noqa: PLC0415
     from jobframe.status.liveness import Pulse  # noqa: PLC0415
 
+    await examine_server(url, project.config.redis.namespace, project.config.runtime.durability)
     lease_ms = project.config.runtime.lease_ms
     hosted: Hosted
     if processes > 1:

@@ -16,7 +16,8 @@ from jobframe.cli.session import connected
 from jobframe.config.check import Report
 from jobframe.core.errors import ConfigError, Problem
 from jobframe.project import Project, inspect_project
-from jobframe.store import inspect, policies
+from jobframe.runtime.startup import look
+from jobframe.store import policies
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -82,15 +83,8 @@ def _findings(report: Report) -> Iterator[Finding]:
 
 
 async def _check_server(jobs: Jobs, project: Project) -> list[Finding]:
-    server = (await inspect.snapshot(jobs.store, "")).server
-    strict = project.config.runtime.durability != "best-effort"
-    found: list[Finding] = []
-    if server.evicts:
-        message = "the server evicts keys when it is full, and jobs with them: set its maxmemory-policy to noeviction"
-        found.append(Finding("error" if strict else "warning", Problem("redis", message)))
-    if strict and not server.aof:
-        message = 'the server keeps no append-only file, which durability = "aof" needs: set its appendonly to yes'
-        found.append(Finding("warning", Problem("runtime.durability", message)))
+    _, concerns = await look(jobs.store, project.config.runtime.durability)
+    found = [Finding("error" if each.refuses else "warning", Problem("redis", each.text)) for each in concerns]
     in_force = await policies.read(jobs.store, project.policies)
     for name, resolved in project.policies.items():
         mine = policies.document(project.registry.catalog.types[name], resolved.policy, "")

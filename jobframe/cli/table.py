@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "types": Entry("Look", "provided:types", "Job types and who provides them."),
     "plugins": Entry("Look", "provided:plugins", "Installed plugins and the state of each."),
     "workers": Entry("Look", "workers:workers", "Workers, what they run and when they were last seen."),
+    "doctor": Entry("Look", "doctor:doctor", "Examine the server, and every job for its proper state."),
     "init": Entry("Configure", "init:init", "Write a commented jobs.toml for the installed plugins."),
     "check": Entry("Configure", "check:check", "Check jobs.toml against plugins and server."),
     "plan": Entry("Configure", "plan:plan", "What differs between the policy in force and jobs.toml."),

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 import attrs
 
+from jobframe.store.fitness import concerns
 from jobframe.store.inspect import Snapshot, TypeStats
 
 __all__ = ["Check", "Verdict", "check_fleet", "check_plugins", "check_server", "check_worker", "worst"]
@@ -71,22 +72,16 @@ def check_worker(heartbeat_age_ms: int | None, lease_ms: int, lag_ms: int) -> It
 
 
 def check_server(snapshot: Snapshot, durability: str) -> Iterator[Check]:
-    """Judge the server against the ``durability`` that the configuration asks for."""
-    server = snapshot.server
+    """Judge the server against the ``durability`` that the configuration asks for; a worker still serves meanwhile."""
+    found = {concern.about: concern.text for concern in concerns(snapshot.server, durability)}
     if durability == "best-effort":
-        yield Check("durability", Verdict.OK, "best-effort: jobs may be lost with the server")
-    elif server.evicts:
-        text = "the server's maxmemory-policy drops keys, and jobs with them: set it to noeviction"
-        yield Check("durability", Verdict.DEGRADED, text)
-    elif not server.aof:
-        text = "the server keeps no append-only file, so a restart may lose jobs: set appendonly yes"
-        yield Check("durability", Verdict.DEGRADED, text)
+        found.pop("eviction", None)  # it was asked for
+        fine = "best-effort: jobs may be lost with the server"
     else:
-        yield Check("durability", Verdict.OK, "append-only file on")
-    if server.full:
-        yield Check("memory", Verdict.DEGRADED, "the server is at its maxmemory: enqueueing is refused, workers go on")
-    else:
-        yield Check("memory", Verdict.OK, "below the server's maxmemory")
+        fine = "append-only file on"
+    yield from (Check(about, Verdict.DEGRADED, found[about]) for about in ("version", "role") if about in found)
+    yield _check("durability", found.get("eviction") or found.get("persistence"), fine)
+    yield _check("memory", found.get("memory"), "below the server's maxmemory")
 
 
 def check_fleet(snapshot: Snapshot) -> Iterator[Check]:
@@ -116,6 +111,10 @@ def check_plugins(found: Mapping[str, str | None]) -> Iterator[Check]:
     for name, trouble in sorted(found.items()):
         text = " ".join(trouble.split())[:MOST_TEXT] if trouble else "all is well"
         yield Check(f"plugin {name}", Verdict.DEGRADED if trouble else Verdict.OK, text)
+
+
+def _check(name: str, trouble: str | None, fine: str) -> Check:
+    return Check(name, Verdict.DEGRADED if trouble else Verdict.OK, trouble or fine)
 
 
 def _check_names(name: str, found: list[TypeStats], trouble: str, fine: str) -> Check:

@@ -117,7 +117,17 @@ def _server_facts(info: bytes) -> ServerFacts:
         aof=facts.get("aof_enabled") == "1",
         evicts=facts.get("maxmemory_policy", "noeviction") != "noeviction",
         full=0 < limit <= int(facts.get("used_memory", 0)),
+        replica=facts.get("role", "master") != "master",
+        replicas=int(facts.get("connected_slaves", 0)),
+        version=tuple(int(part) for part in facts.get("redis_version", "").split(".") if part.isdigit()),
+        product=_product(facts),
     )
+
+
+def _product(facts: dict[str, str]) -> str:
+    if "valkey_version" in facts:
+        return f"Valkey {facts['valkey_version']}"
+    return f"Redis {facts.get('redis_version', 'of unknown version')}"
 
 
 def _job_info(row: Sequence[bytes]) -> JobInfo:

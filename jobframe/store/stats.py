@@ -83,12 +83,20 @@ class ServerFacts:
         aof: Whether it keeps an append-only file.
         evicts: Whether it may drop keys when its memory is full.
         full: Whether its memory is full now, so that nothing can be enqueued.
+        replica: Whether it follows another server, and takes no writes itself.
+        replicas: How many servers follow it.
+        version: The version of Redis that it is, or speaks as.
+        product: Its name and own version, to be shown.
 
     """
 
     aof: bool
     evicts: bool
     full: bool
+    replica: bool = False
+    replicas: int = 0
+    version: tuple[int, ...] = (7, 2, 4)
+    product: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -258,13 +258,13 @@ async def test_a_worker_whose_document_is_damaged_is_still_listed(store):
 
 async def test_the_server_tells_of_its_persistence_and_memory(own_server, namespace):
     store = Store(own_server.url, namespace)
-    assert attrs.astuple((await inspect.snapshot(store)).server) == (True, False, False)
+    assert attrs.astuple((await inspect.snapshot(store)).server)[:3] == (True, False, False)
 
     await store.redis.config_set("appendonly", "no")
     await store.redis.config_set("maxmemory-policy", "allkeys-lru")
     await store.redis.config_set("maxmemory", "1mb")
 
-    assert attrs.astuple((await inspect.snapshot(store)).server) == (False, True, True)
+    assert attrs.astuple((await inspect.snapshot(store)).server)[:3] == (False, True, True)
     await store.aclose()
 
 

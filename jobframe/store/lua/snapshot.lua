@@ -5,7 +5,7 @@
 --                 then COUNTERS and the failures of today, '' for 0
 --          workers: per worker name, end of its lease, jobs held, document or ''
 --          histograms: per hash type, its fields and counts in one string (cheaper than a list)
---          server: what INFO says of persistence and memory
+--          server: what INFO says of the server, persistence, memory and replication
 --          With a type there are no workers and no server: counting one type's jobs costs what that type costs.
 local only, wanted = ARGV[2], ARGV[3]
 local COUNTERS = {'completed', 'failed', 'cancelled', 'parked', 'retried', 'snoozed', 'crashed', 'interrupted', 'expired'}
@@ -52,4 +52,4 @@ if wanted ~= '' then
 end
 
 if only ~= '' then return {whole(now), rows, {}, histograms, ''} end
-return {whole(now), rows, read_workers(), histograms, call('INFO', 'persistence', 'memory')}
+return {whole(now), rows, read_workers(), histograms, call('INFO', 'server', 'persistence', 'memory', 'replication')}
