@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jobframe.core.context import App, Context
     from jobframe.core.errors import (
         ConfigError,
+        Fenced,
         JobCancelled,
         JobFailed,
         JobframeError,
@@ -47,8 +48,9 @@ _HOMES = {
     "core.batch": ("Job",),
     "core.context": ("App", "Context"),
     "core.errors": (
-        "ConfigError", "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError",
-        "Problem", "QueueFull", "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout", "UnknownJobType",
+        "ConfigError", "Fenced", "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError",
+        "PluginError", "Problem", "QueueFull", "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout",
+        "UnknownJobType",
     ),
     "core.event": ("Event",),
     "core.job": ("JobInfo", "NewJob", "State"),
@@ -64,7 +66,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - the order of the table above
     "Handle", "Jobs", "SyncHandle", "SyncJobs", "connect", "connect_sync", "settings", "Job", "App", "Context",
-    "ConfigError", "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError",
+    "ConfigError", "Fenced", "JobCancelled", "JobFailed", "JobNotFound", "JobframeError", "PayloadError", "PluginError",
     "Problem", "QueueFull", "RestrictedField", "StoreFull", "StoreUnavailable", "Timeout", "UnknownJobType", "Event",
     "JobInfo", "NewJob", "State", "JobType", "job", "Cancel", "Fail", "Retry", "Snooze", "restricted", "printable",
     "hookimpl", "arq_dumps", "arq_loads", "WorkerSettings",

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobframe.cli.times import iso
 from jobframe.core.job import JobInfo
+from jobframe.core.progress import Progress
 
 __all__ = ["job_document"]
 
@@ -26,6 +27,8 @@ def job_document(info: JobInfo) -> dict[str, Any]:
         "interrupts": info.interrupts,
         "snoozes": info.snoozes,
         "reason": info.reason,
+        "progress": None if info.progress is None else _progress_document(info.progress),
+        "steps": list(info.steps),
         "errors": [
             {
                 "attempt": error.attempt,
@@ -39,3 +42,7 @@ def job_document(info: JobInfo) -> dict[str, Any]:
             for error in info.errors
         ],
     }
+
+
+def _progress_document(progress: Progress) -> dict[str, Any]:
+    return {"done": progress.done, "total": progress.total, "note": progress.note, "at": iso(progress.at_ms)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,16 @@ from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import as_json, duration, example
 from jobframe.cli.output import emit_json
 from jobframe.cli.pairs import read_pairs
-from jobframe.cli.progress import progress
+from jobframe.cli.progress import Bar, progress
 from jobframe.cli.session import connected, load_plugins
+from jobframe.core.errors import Timeout
 
 if TYPE_CHECKING:
-    from jobframe.client import Jobs
+    from jobframe.client import Handle, Jobs
 
 __all__ = ["enqueue"]
+
+_LOOK_EVERY_S = 1.0
 
 
 @click.command(
@@ -71,14 +75,22 @@ def enqueue(
             if not handle.created:
                 click.echo("An equal job was already there: nothing was enqueued.", err=True)
         if wait:
-            with progress(f"Waiting for {handle.id}"):
-                document |= {"result": await handle.result(), "state": "completed"}
+            with progress(f"Waiting for {handle.id}") as bar:
+                document |= {"result": await _result(handle, bar), "state": "completed"}
             if not as_json:
                 emit_json(document["result"])
         if as_json:
             emit_json(document)
 
     connected(invocation, send)
+
+
+async def _result(handle: Handle, bar: Bar) -> Any:
+    """Wait for the job's end, and show meanwhile what it reports."""
+    while True:
+        with contextlib.suppress(Timeout):
+            return await handle.result(timeout=_LOOK_EVERY_S)
+        bar.say(str((await handle.info()).progress or ""))
 
 
 def _payload(invocation: Invocation, type: str, payload: str | None, fields: tuple[str, ...]) -> dict[str, Any] | None:

@@ -77,8 +77,9 @@ async def show(jobs: Jobs, *, id: str, result: bool, as_json: bool) -> None:
     Show everything known of the job ID but its payload.
 
     --json prints {"id", "type", "state", "enqueued_at", "due_at", "started_at", "finished_at", "worker", "attempts",
-    "crashes", "interrupts", "snoozes", "reason", "errors"}, with --result also "result"; times are ISO 8601 in UTC
-    or null, errors a list of {"attempt", "at", "worker", "run_ms", "error", "message", "trace"}.
+    "crashes", "interrupts", "snoozes", "reason", "progress", "steps", "errors"}, with --result also "result"; times are
+    ISO 8601 in UTC or null, progress is {"done", "total", "note", "at"} or null, steps lists the names of those that
+    are not done again, errors is a list of {"attempt", "at", "worker", "run_ms", "error", "message", "trace"}.
     """
     handle = await jobs.job(id)
     info = await handle.info()
@@ -101,6 +102,8 @@ def _print_job(info: JobInfo, document: dict[str, Any]) -> None:
         "started": _when(info.started_ms, now_ms),
         "finished": _when(info.finished_ms, now_ms),
         "worker": info.worker,
+        "progress": _progress(info, now_ms),
+        "steps": ", ".join(info.steps) or None,
         "attempts": f"{info.attempts} failed, {info.crashes} crashed, {info.interrupts} interrupted, "
         f"{info.snoozes} snoozed",
         "result": json.dumps(document["result"], ensure_ascii=False) if "result" in document else None,
@@ -115,6 +118,10 @@ def _print_job(info: JobInfo, document: dict[str, Any]) -> None:
         click.echo(printable(f"  {error.error}: {error.message}"))
         for frame in error.trace:
             click.echo(printable(f"    {frame}"))
+
+
+def _progress(info: JobInfo, now_ms: int) -> str | None:
+    return None if info.progress is None else f"{info.progress} ({ago(info.progress.at_ms, now_ms)})"
 
 
 def _when(ms: int | None, now_ms: int) -> str | None:

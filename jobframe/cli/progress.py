@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from jobframe.core.shown import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["progress"]
+__all__ = ["Bar", "progress"]
 
 _PATIENCE_S = 1.0
 
 
+class Bar(Protocol):
+    """What the block tells of itself."""
+
+    def advance(self, steps: int) -> None:
+        """So many more steps are done."""
+
+    def say(self, text: str) -> None:
+        """Show *text* behind what is being done."""
+
+
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None = None) -> Iterator[Bar]:
     """
     Show that *what* is being done until the block ends.
 
@@ -26,17 +38,27 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
         total: How many steps there are; None when nobody knows.
 
     Yields:
-        A function to call with the number of steps done since its last call.
+        Takes how far it has come.
 
     """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield _NoBar()
         return
     bar = _LateBar(what, total)
     try:
-        yield bar.advance
+        yield bar
     finally:
         bar.close()
+
+
+class _NoBar:
+    """Nobody looks."""
+
+    def advance(self, steps: int) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
 
 
 class _LateBar:
@@ -44,6 +66,7 @@ class _LateBar:
 
     def __init__(self, what: str, total: int | None) -> None:
         self._what = what
+        self._said = ""
         self._total = total
         self._done = 0
         self._closed = False
@@ -56,6 +79,11 @@ class _LateBar:
     def advance(self, steps: int) -> None:
         with self._lock:
             self._done += steps
+            self._draw()
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self._said = text
             self._draw()
 
     def close(self) -> None:
@@ -71,13 +99,14 @@ class _LateBar:
             if self._closed:
                 return
             self._bar = bar
-            bar.add_task(self._what, total=self._total)
+            bar.add_task("", total=self._total)
             self._draw()
             bar.start()
 
     def _draw(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self._done)
+            text = printable(f"{self._what} {self._said}".rstrip())
+            self._bar.update(self._bar.task_ids[0], completed=self._done, description=text)
 
 
 def _rich_bar(*, counted: bool) -> Progress:
@@ -86,7 +115,7 @@ def _rich_bar(*, counted: bool) -> Progress:
 
     columns: list[rich_progress.ProgressColumn] = [
         rich_progress.SpinnerColumn(),
-        rich_progress.TextColumn("{task.description}"),
+        rich_progress.TextColumn("{task.description}", markup=False),
     ]
     if counted:
         columns += [rich_progress.BarColumn(bar_width=24), rich_progress.MofNCompleteColumn()]

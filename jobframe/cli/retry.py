@@ -75,7 +75,7 @@ async def _retry_all(jobs: Jobs, ids: list[str]) -> tuple[int, list[dict[str, st
     """Retry each; one that is gone meanwhile is passed over, unless it was the one asked for."""
     retried = 0
     refused = []
-    with progress("Retrying", total=len(ids)) as advance:
+    with progress("Retrying", total=len(ids)) as bar:
         for job_id in ids:
             try:
                 await jobs.retry(job_id)
@@ -87,5 +87,5 @@ async def _retry_all(jobs: Jobs, ids: list[str]) -> tuple[int, list[dict[str, st
                     raise
             except JobframeError as error:
                 refused.append({"id": job_id, "reason": str(error)})
-            advance(1)
+            bar.advance(1)
     return retried, refused

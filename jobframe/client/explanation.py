@@ -76,7 +76,10 @@ def _active(standing: Standing) -> tuple[Reason, ...]:
     since = span(standing.now_ms - (job.started_ms or standing.now_ms))
     if job.worker is None:
         return (Reason("running", f"claimed {since} ago by a worker that is gone: the next sweep takes it back"),)
-    running = Reason("running", f"running on {_who(standing, job.worker)} for {since}, attempt {job.attempts + 1}")
+    progress = "" if job.progress is None else f", at {job.progress}"
+    running = Reason(
+        "running", f"running on {_who(standing, job.worker)} for {since}, attempt {job.attempts + 1}{progress}"
+    )
     if standing.told_to_stop is None:
         return (running,)
     why = f": {standing.told_to_stop}" if standing.told_to_stop else ""

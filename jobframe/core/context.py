@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jobframe.core import clock, ids
 from jobframe.core.job import NewJob
+from jobframe.core.progress import Progress
+from jobframe.core.steps import BlockingOnce, Once, Steps
 
 if TYPE_CHECKING:
     import structlog
@@ -62,12 +64,30 @@ class FollowUp(Protocol):
         """Bytes that it adds to its parent's settling."""
 
 
+class Notes(Protocol):
+    """What carries out `Context.progress` and `Context.once`."""
+
+    def report(self, context: Context) -> None:
+        """Write soon what *context* has reported last; callable from any thread."""
+
+    async def mark(self, context: Context, step: str) -> Iterable[str]:
+        """Mark a step as done, none when it is empty, and return the names of all that are."""
+
+
 class Services(Protocol):
     """What the runtime gives every context."""
 
     app: App
     jobs: Any
     blocking_jobs: Any
+
+    @property
+    def notes(self) -> Notes:
+        """What handlers note of their jobs goes here."""
+
+    @property
+    def worker_id(self) -> str:
+        """Name of the worker that holds the jobs."""
 
     async def prepare(self, job: NewJob) -> FollowUp:
         """Check and encode a follow-up now."""
@@ -87,12 +107,14 @@ class Context:
         deadline: When this attempt times out, this machine's clock.
         headers: The small strings enqueued with the job.
         follow_ups: What `enqueue` has gathered so far.
+        reported: The newest `progress`.
+        written: That of them which the store has last taken.
 
     """
 
     __slots__ = (
-        "_deadline_ms", "_enqueued_ms", "_loop", "_services",
-        "attempt", "fence", "follow_ups", "headers", "job_id", "max_attempts", "type",
+        "_deadline_ms", "_enqueued_ms", "_loop", "_services", "_steps",
+        "attempt", "fence", "follow_ups", "headers", "job_id", "max_attempts", "reported", "type", "written",
     )  # fmt: skip
 
     def __init__(
@@ -118,6 +140,9 @@ class Context:
         self._deadline_ms = deadline_ms
         self.headers: Mapping[str, str] = headers or {}
         self.follow_ups: list[FollowUp] = []
+        self.reported: Progress | None = None
+        self.written: Progress | None = None
+        self._steps: Steps | None = None
         self._loop = loop
 
     @property
@@ -134,6 +159,11 @@ class Context:
     def times_ms(self) -> tuple[int, int]:
         """Enqueue time and deadline in milliseconds."""
         return self._enqueued_ms, self._deadline_ms
+
+    @property
+    def worker(self) -> str:
+        """Name of the worker that holds this job."""
+        return self._services.worker_id
 
     @property
     def log(self) -> structlog.stdlib.BoundLogger:
@@ -182,6 +212,54 @@ class Context:
         if self._loop is None:
             return work
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def progress(self, done: float, total: float | None = None, note: str = "") -> Any:
+        """
+        Report how far this job has come, for operators; a tight loop may, for only the newest is written now and then.
+
+        Args:
+            done: Steps done, in whatever you count.
+            total: Steps in all; None when nobody knows.
+            note: A few words, cut off after 200 characters; payload values are masked in them.
+
+        Returns:
+            In an ``async def`` handler, what lets others run when it is awaited.
+
+        Raises:
+            ValueError: *done* or *total* is no number from 0 to 2**53, or *total* is below *done*.
+
+        """
+        self.reported = Progress.reported(done, total, note)
+        self._services.notes.report(self)
+        return asyncio.sleep(0) if self._loop is None else None
+
+    def once(self, step: str) -> Any:
+        """
+        Do a block of the handler once for this job, whatever becomes of its attempts.
+
+        ``async with ctx.once("charge") as first:``, in a plain ``def`` without ``async``. *first* is true until the
+        block has once ended without an exception; an end between its effect and the mark repeats the effect.
+
+        Args:
+            step: A name of the block, the same in every attempt: up to 128 printable characters, 256 names a job.
+
+        Raises:
+            ValueError: The name is none, or, when the block begins, it would be the 257th.
+            Fenced: When the block begins or ends: another run owns the job by now. Let it end the handler.
+
+        """
+        if self._steps is None:
+            self._steps = Steps(self.job_id, self._mark)
+        once = Once(self._steps, step)
+        return once if self._loop is None else BlockingOnce(once, self._loop)
+
+    async def _mark(self, step: str) -> Iterable[str]:
+        return await self._services.notes.mark(self, step)
+
+    @property
+    def unwritten(self) -> Progress | None:
+        """The newest `progress`, unless the store has it."""
+        return None if self.reported is self.written else self.reported
 
     async def _add_follow_up(self, job: NewJob) -> str:
         from jobframe.core.errors import PayloadError  # noqa: PLC0415 - keeps the happy path's imports small

@@ -10,6 +10,7 @@ import attrs
 
 __all__ = [
     "ConfigError",
+    "Fenced",
     "JobCancelled",
     "JobFailed",
     "JobNotFound",
@@ -260,3 +261,20 @@ class Timeout(JobframeError):
         super().__init__(f"job {id} did not end within {waited_s:g} s; it goes on")
         self.id = id
         self.waited_s = waited_s
+
+
+class Fenced(JobframeError):
+    """
+    A run of a job that another run owns by now: its worker was taken for dead. Whatever it does no longer counts.
+
+    Attributes:
+        id: Job id.
+        fence: Fence of this run; the other's is higher.
+
+    """
+
+    def __init__(self, id: str, fence: int) -> None:
+        """Keep *id* and *fence*."""
+        super().__init__(f"job {id}: another run owns it by now, this one (fence {fence}) no longer counts: end here")
+        self.id = id
+        self.fence = fence

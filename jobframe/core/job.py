@@ -8,6 +8,8 @@ from typing import Any
 
 import attrs
 
+from jobframe.core.progress import Progress
+
 __all__ = ["AttemptError", "JobInfo", "NewJob", "State"]
 
 
@@ -111,6 +113,8 @@ class JobInfo:
         snoozes: Times it asked to be run later.
         reason: Why it failed, was cancelled or parked; empty otherwise.
         errors: One `AttemptError` per failed attempt kept, oldest first.
+        progress: What its handler last reported: of an active job in this run, of any other in the last that did.
+        steps: Names of the steps that are done and not repeated, in the order in which they were.
 
     """
 
@@ -128,3 +132,5 @@ class JobInfo:
     snoozes: int = 0
     reason: str = ""
     errors: tuple[AttemptError, ...] = ()
+    progress: Progress | None = None
+    steps: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from jobframe.core.batch import Job
-from jobframe.runtime.child import Answer, Request
+from jobframe.runtime.messages import Answer, Request
 from jobframe.runtime.running import Attempt, cannot_stop
 
 __all__ = ["Call", "Member", "calls"]
@@ -69,7 +69,8 @@ class Call:
 
     def request(self) -> Request:
         """Say what a child needs to call the handler."""
-        return Request(self.members[0].claimed.type, tuple(each.part() for each in self.members))
+        first = self.members[0]
+        return Request(first.claimed.type, tuple(each.part() for each in self.members), first.context.worker)
 
     def take(self, answers: Sequence[Answer]) -> list[Any]:
         """Hand the follow-ups that a child's handler made to their members and return each result or exception."""

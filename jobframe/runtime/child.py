@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import attrs
-import msgspec
 
 from jobframe.client.blocking import SyncJobs, runner
 from jobframe.client.jobs import Jobs
@@ -30,11 +29,13 @@ from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Cancel, Fail, Retry, Signal, Snooze, as_signal
 from jobframe.core.scrub import describe
+from jobframe.runtime.messages import Answer, Request
+from jobframe.runtime.notes import Notes
 from jobframe.runtime.result import BadResult, encode, one_each
 from jobframe.store.enqueue import Encoded
 from jobframe.store.store import Store
 
-__all__ = ["Answer", "ChildParts", "Part", "RemoteError", "Request", "serve"]
+__all__ = ["ChildParts", "serve"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -58,92 +59,6 @@ class ChildParts:
     settings: Mapping[type, Any]
     url: str
     namespace: str
-
-
-@attrs.frozen
-class Part:
-    """
-    One job that a handler is run for.
-
-    Attributes:
-        body: The payload's JSON.
-        facts: Arguments of its `Context`.
-
-    """
-
-    body: bytes
-    facts: dict[str, Any]
-
-
-@attrs.frozen
-class Request:
-    """
-    A handler to run.
-
-    Attributes:
-        type: Job type.
-        parts: Its jobs: one, or those of a call of a batch handler.
-
-    """
-
-    type: str
-    parts: tuple[Part, ...]
-
-
-class RemoteError(Exception):
-    """
-    What a handler raised in a child.
-
-    Attributes:
-        class_names: Names by which ``retry_on`` and ``fail_on`` may call it.
-        described: Class, scrubbed message and frames, as `describe` gives them.
-        class_name: Its class without the module.
-
-    """
-
-    def __init__(self, names: set[str], described: tuple[str, str, tuple[str, ...]]) -> None:
-        """Stand for the child's exception."""
-        super().__init__(described[1])
-        self.class_names = names
-        self.described = described
-        self.class_name = described[0].rpartition(".")[2]
-
-
-@attrs.frozen
-class Answer:
-    """
-    How a handler ended in a child, for one job.
-
-    Attributes:
-        result: Its result as JSON.
-        follow_ups: The follow-ups it made.
-        refused: Why its result cannot be kept.
-        signal: Class and arguments of the signal it raised.
-        error: Arguments of the `RemoteError` for any other exception.
-
-    """
-
-    result: bytes = b""
-    follow_ups: tuple[Encoded, ...] = ()
-    refused: str = ""
-    signal: tuple[type[Signal], tuple[Any, ...]] | None = None
-    error: tuple[set[str], tuple[str, str, tuple[str, ...]]] | None = None
-
-    def check(self) -> None:
-        """Raise what the handler raised, if it did, or what is wrong with its result."""
-        if self.refused:
-            raise BadResult(self.refused)
-        if self.signal is not None:
-            cls, arguments = self.signal
-            raise cls(*arguments)
-        if self.error is not None:
-            raise RemoteError(*self.error)
-
-    def take(self, context: Context) -> msgspec.Raw | None:
-        """Hand the follow-ups to *context* and return the result, or raise what the handler raised."""
-        self.check()
-        context.follow_ups.extend(self.follow_ups)
-        return msgspec.Raw(self.result) if self.result else None
 
 
 def serve(pipe: Connection, opener: Callable[..., ChildParts], args: tuple[Any, ...]) -> None:
@@ -191,6 +106,8 @@ class _Child:
 
     def __init__(self, parts: ChildParts) -> None:
         self.types = parts.types
+        self.worker_id = ""
+        self._running: tuple[list[Context], bytes] = ([], b"")
         self.app = App(parts.settings)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
@@ -207,6 +124,7 @@ class _Child:
         seen = bodies[0] if job_type.batch is None else b"[" + b",".join(bodies) + b"]"
         loop = None if job_type.is_async else self.loop
         contexts = [Context(self, **part.facts, loop=loop) for part in request.parts]
+        self.worker_id, self._running = request.worker, (contexts, seen)
         try:
             payloads = [job_type.shape.decode(body) for body in bodies]
             if job_type.batch is None:
@@ -215,8 +133,18 @@ class _Child:
                 returned = self._finished(job_type, job_type.handler(list(map(Job, payloads, contexts))))
                 results = one_each(returned, len(contexts))
         except BaseException as error:  # noqa: BLE001 - also SystemExit: the worker decides what it means
-            return [_raised(error, seen)] * len(contexts)
-        return [_ended(result, context, seen) for result, context in zip(results, contexts, strict=True)]
+            answers = [_raised(error, seen)] * len(contexts)
+        else:
+            answers = [_ended(result, context, seen) for result, context in zip(results, contexts, strict=True)]
+        self._running = ([], b"")
+        return [
+            answer if context.unwritten is None else attrs.evolve(answer, reported=context.unwritten)
+            for answer, context in zip(answers, contexts, strict=True)
+        ]
+
+    def _seen(self, context: Context) -> bytes | None:
+        contexts, seen = self._running
+        return seen if any(each is context for each in contexts) else None
 
     def _finished(self, job_type: JobType, returned: Any) -> Any:
         return self._run(returned) if job_type.is_async else returned
@@ -239,7 +167,10 @@ class _Child:
         lifespans = AsyncExitStack()  # a child is killed, never closed: what must be closed belongs in the handler
         for lifespan in parts.lifespans(self.app):
             await lifespans.enter_async_context(lifespan)
-        return Jobs(Store(parts.url, parts.namespace))
+        store = Store(parts.url, parts.namespace)
+        self.notes = Notes(store, lambda: self.worker_id, self._seen)
+        self._noting = asyncio.create_task(self.notes.run())
+        return Jobs(store)
 
 
 def _ended(result: Any, context: Context, seen: bytes) -> Answer:

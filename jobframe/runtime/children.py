@@ -13,8 +13,9 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from jobframe.runtime.child import Answer, ChildParts, Request, serve
+from jobframe.runtime.child import ChildParts, serve
 from jobframe.runtime.daemon_threads import DaemonThreads
+from jobframe.runtime.messages import Answer, Request
 from jobframe.runtime.running import Work
 
 __all__ = ["ChildDied", "Children"]

@@ -11,11 +11,12 @@ from jobframe.core.decide import decide, decide_crash
 from jobframe.core.job import AttemptError
 from jobframe.core.outcome import Cancelled, Completed, Fail, Failed, Interrupted, Outcome, Snoozed
 from jobframe.core.scrub import describe, scrub
-from jobframe.runtime.child import RemoteError
 from jobframe.runtime.children import ChildDied
+from jobframe.runtime.messages import RemoteError
 from jobframe.runtime.result import BadResult, encode
 from jobframe.runtime.running import Attempt
 from jobframe.store.codec import Record
+from jobframe.store.notes import encode_progress
 from jobframe.store.settle import Settled
 
 __all__ = ["conclude", "interrupted"]
@@ -95,7 +96,14 @@ def _settled(attempt: Attempt, outcome: Outcome, record: Record | None = None) -
         max(0, claimed.started_ms - claimed.due_ms),
         _run_ms(attempt),
         attempt.context.follow_ups,  # type: ignore[arg-type] # a worker's follow-ups are encoded jobs
+        b"" if isinstance(outcome, Completed) else _reached(attempt),
     )
+
+
+def _reached(attempt: Attempt) -> bytes:
+    """Say how far it came when that is not noted yet."""
+    progress = attempt.context.unwritten
+    return b"" if progress is None else encode_progress(progress.scrubbed(attempt.seen))
 
 
 def _run_ms(attempt: Attempt) -> int:

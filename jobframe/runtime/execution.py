@@ -38,6 +38,7 @@ from jobframe.runtime.result import one_each
 from jobframe.runtime.running import Attempt, Runnable, cannot_stop
 from jobframe.runtime.unopened import Unopened
 from jobframe.store.claim import Claimed
+from jobframe.store.keys import field
 from jobframe.store.settle import Settled
 
 __all__ = ["Execution"]
@@ -151,6 +152,11 @@ class Execution:
     def running_of(self, type: str) -> int:
         """Return how many jobs of *type* run here, or will in a moment."""
         return sum(each.claimed.type == type for each in self.running.values()) + self._unopened.of_type(type)
+
+    def seen(self, context: Context) -> bytes | None:
+        """Return the JSON of the payloads whose values that handler may name; None when it runs no more."""
+        attempt = self.running.get(field(*ids.split(context.job_id)))
+        return attempt.seen if attempt is not None and attempt.context is context else None
 
     def give_back(self) -> None:
         """

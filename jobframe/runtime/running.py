@@ -13,7 +13,7 @@ from jobframe.core import clock
 from jobframe.core.context import Context
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import Policy
-from jobframe.runtime.child import Answer, Part, Request
+from jobframe.runtime.messages import Answer, Part, Request
 from jobframe.store.claim import Claimed
 from jobframe.store.codec import Envelope, Record
 from jobframe.store.keys import field
@@ -133,7 +133,7 @@ class Attempt:
 
     def request(self) -> Request:
         """Say what a child needs to call the handler."""
-        return Request(self.claimed.type, (self.part(),))
+        return Request(self.claimed.type, (self.part(),), self.context.worker)
 
     def part(self) -> Part:
         """Say what a child needs of this attempt."""

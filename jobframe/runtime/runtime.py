@@ -24,6 +24,7 @@ from jobframe.runtime.children import Children
 from jobframe.runtime.claimer import Claimer, Room
 from jobframe.runtime.execution import Execution
 from jobframe.runtime.membership import Listening, Membership, Plan
+from jobframe.runtime.notes import Notes
 from jobframe.runtime.pools import LoopPool, Pools, ProcessPool, ThreadPool
 from jobframe.runtime.self_fence import SelfFence
 from jobframe.runtime.settler import Settler
@@ -98,6 +99,7 @@ class Runtime:
         app: The handlers' resources.
         membership: Its place in the fleet.
         execution: What it runs.
+        notes: What handlers note of their jobs.
 
     """
 
@@ -125,6 +127,7 @@ class Runtime:
             lambda: self.membership.worker,
             self._bridge.relay if self._bridge else None,
         )
+        self.notes: Notes = Notes(self.store, lambda: self.membership.worker, self.execution.seen)
         self._room = Room(parts.plan.max_jobs, self._taken, self.execution.free_in, self.execution.running_of)
         self._waker = Waker(self.store, self._lanes_with_room, self._look)
         self._claimer = Claimer(
@@ -160,7 +163,8 @@ class Runtime:
         await self.membership.join()
         self._fence.watch()
         self._tasks = [
-            asyncio.create_task(each.run()) for each in (self._claimer, self._waker, self._sweeper, self._unparker)
+            asyncio.create_task(each.run())
+            for each in (self._claimer, self._waker, self._sweeper, self._unparker, self.notes)
         ]
         if self._bridge is not None:
             self._bridge.start()
@@ -218,6 +222,7 @@ class Runtime:
         await self.membership.aclose()
         self._sweeper.stop()
         self._unparker.stop()
+        self.notes.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._waker.aclose(self._all_lanes()), _LAST_WORDS_S)
         if self._tasks:

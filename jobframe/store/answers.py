@@ -9,6 +9,7 @@ import msgspec
 
 from jobframe.core import ids
 from jobframe.core.job import TERMINAL, JobInfo, State
+from jobframe.core.progress import Progress
 from jobframe.store.codec import Record, Unreadable
 from jobframe.store.policies import Member
 from jobframe.store.stats import COUNTS_SINCE, ServerFacts, Snapshot, TypeStats, WorkerStats
@@ -18,9 +19,10 @@ __all__ = ["jobs", "rows", "snapshot", "text", "workers"]
 _COUNTERS = ("completed", "failed", "cancelled", "parked", "retried", "snoozed", "crashed", "interrupted", "expired")
 _PER_TYPE = 10 + len(_COUNTERS) + 1
 _PER_WORKER = 4
-_PER_JOB = 8
+_PER_JOB = 10
 _STRANGER = Member(host="", pid=0, started_at=0, types=(), kind="", max_jobs=0, lease_ms=12_000, version="")
 _decode_member = msgspec.json.Decoder(Member).decode
+_decode_progress = msgspec.json.Decoder(Progress).decode
 
 Histograms = Mapping[bytes, Mapping[int, int]]
 
@@ -131,7 +133,7 @@ def _product(facts: dict[str, str]) -> str:
 
 
 def _job_info(row: Sequence[bytes]) -> JobInfo:
-    type_name, state, unique, score, stamp, worker, record, reason = row
+    type_name, state, unique, score, stamp, worker, record, reason, progress, steps = row
     in_state, at_ms = State(text(state)), int(float(score))
     try:
         history = Record.decode(record)
@@ -152,7 +154,18 @@ def _job_info(row: Sequence[bytes]) -> JobInfo:
         snoozes=history.snoozes,
         reason=text(reason),
         errors=history.errors,
+        progress=_progress(progress, at_ms if in_state is State.ACTIVE else 0),
+        steps=tuple(text(steps).splitlines()),
     )
+
+
+def _progress(value: bytes, since_ms: int) -> Progress | None:
+    """Read what a handler reported, unless that was before *since_ms*, in an earlier run."""
+    try:
+        progress = _decode_progress(value)
+    except (ValueError, RecursionError):  # absent, or damaged: it hides no job
+        return None
+    return progress if (progress.at_ms or 0) >= since_ms else None
 
 
 def text(value: bytes) -> str:

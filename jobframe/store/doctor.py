@@ -13,7 +13,7 @@ from jobframe.store.store import Store
 
 __all__ = ["Examined", "Trouble", "examine"]
 
-Trouble = Literal["unheld", "unlisted", "lost", "stray", "locked"]
+Trouble = Literal["unheld", "unlisted", "lost", "stray", "locked", "leftover"]
 """
 What can be wrong with a job, in the order in which it is looked for and mended.
 
@@ -22,12 +22,14 @@ What can be wrong with a job, in the order in which it is looked for and mended.
 ``lost``: queued, but its payload is gone. Mended by ending it as failed.
 ``stray``: in no state; it would never run. Mended by queueing it.
 ``locked``: ended, but it still holds its exclusion key. Mended by freeing the key.
+``leftover``: in no state, and something is still kept of it. Mended by dropping that.
 """
 
 _STEP = 200
 """Entries per call: the server answers nobody else meanwhile."""
 
 _LEVELS = ("h", "n", "l")
+_KEPT = ("record", "reason", "result", "steps", "progress")
 
 
 @attrs.frozen
@@ -78,7 +80,7 @@ async def _steps(store: Store, repair: int) -> AsyncIterator[tuple[Trouble, int,
 
 
 async def _indexes(store: Store) -> list[tuple[Trouble, str, str]]:
-    """Name every index to go through: trouble, type or worker, queue."""
+    """Name every index to go through: trouble, type or worker, queue or hash."""
     now = await inspect.snapshot(store, "")
     types = [each.type for each in now.types]
     return [
@@ -87,4 +89,5 @@ async def _indexes(store: Store) -> list[tuple[Trouble, str, str]]:
         *(("lost", name, level) for name in types for level in _LEVELS),
         *(("stray", name, "") for name in types),
         *(("locked", name, "") for name in types),
+        *(("leftover", name, part) for name in types for part in _KEPT),
     ]

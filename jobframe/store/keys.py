@@ -121,6 +121,14 @@ class Keys:
         """Hash: id → the handler's result as JSON."""
         return self._plain(f"result:{type}")
 
+    def steps(self, type: str) -> str:
+        """Hash: id → names of the steps that its handler has done once, a line each; gone once the job completed."""
+        return self._plain(f"steps:{type}")
+
+    def progress(self, type: str) -> str:
+        """Hash: id → JSON of what its handler last reported, and when; gone once the job completed."""
+        return self._plain(f"progress:{type}")
+
     def counters(self, type: str) -> str:
         """Hash: outcome → how often since the beginning; ``failed:<day>`` per day."""
         return self._plain(f"counters:{type}")

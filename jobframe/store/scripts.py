@@ -27,9 +27,11 @@ _ALSO_NEEDS: dict[str, tuple[str, ...]] = {
     "explain": ("read_workers",),
     "leave": ("ends", "take_back"),
     "list_jobs": ("types",),
+    "progress": ("notes",),
     "purge": ("ends",),
-    "settle": ("calls", "put", "ends"),
+    "settle": ("calls", "put", "ends", "notes"),
     "snapshot": ("types", "read_workers"),
+    "steps": ("notes",),
     "sweep": ("ends", "take_back"),
     "trim": ("ends",),
 }

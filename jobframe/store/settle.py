@@ -31,6 +31,7 @@ class Settled(msgspec.Struct, frozen=True):
         wait_ms: How long it had waited for its start; -1 when it never started.
         run_ms: How long it ran.
         follow_ups: Jobs to enqueue if and only if this one completes.
+        reached: How far it came, unless that is noted; empty when it completes.
 
     """
 
@@ -43,6 +44,7 @@ class Settled(msgspec.Struct, frozen=True):
     wait_ms: int = -1
     run_ms: int = 0
     follow_ups: Sequence[Encoded] = ()
+    reached: bytes = b""
 
 
 Argument = str | bytes | int
@@ -116,6 +118,8 @@ def _laid_out(groups: dict[tuple[str, type], list[Settled]]) -> list[Argument]:
         args += ("observed", type_name, len(counts))
         for name, count in counts.items():
             args += (name, count)
+    for type_name, reports in _reached(groups).items():
+        args += ("reached", type_name, len(reports) // 2, *reports)
     for type_name, jobs in _followed(groups).items():
         args += ("follow", type_name, len(jobs) // 4, *jobs)
     return args
@@ -147,6 +151,16 @@ def _observed(groups: dict[tuple[str, type], list[Settled]]) -> dict[str, Counte
                 counts[_WAITS[bucket(each.wait_ms)]] += 1
                 counts[_RUNS[bucket(each.run_ms)]] += 1
     return {type_name: counts for type_name, counts in observed.items() if counts}
+
+
+def _reached(groups: dict[tuple[str, type], list[Settled]]) -> dict[str, list[Argument]]:
+    """Lay out how far jobs came, by type."""
+    reached: dict[str, list[Argument]] = {}
+    for (type_name, _), members in groups.items():
+        for each in members:
+            if each.reached:
+                reached.setdefault(type_name, []).extend((each.unique, each.reached))
+    return reached
 
 
 def _followed(groups: dict[tuple[str, type], list[Settled]]) -> dict[str, list[Argument]]:

@@ -12,6 +12,7 @@ from jobframe.cli.main import run
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import Policy
 from jobframe.store.claim import claim
+from jobframe.store.notes import mark_step
 from jobframe.store.policies import Member, announce, document
 from jobframe.store.settle import Settled, settle
 from jobframe.store.store import Store
@@ -44,14 +45,16 @@ class Hands:
         answer = self._with_store(lambda store: announce(store, worker, member, documents, apply=True, edited_ms=0))
         self.lanes = {lane for lane, _ in answer.values()}
 
-    def work(self, outcome, record=b""):
-        """Claim one job and end it with *outcome*; return its id."""
+    def work(self, outcome, record=b"", reached=b"", steps=()):
+        """Claim one job, mark *steps* of it and end it with *outcome*; return its id."""
 
         async def step(store):
             self.number += 1
             taken = await claim(store, "w1", self.number, 1, 1, [(lane, 1) for lane in self.lanes])
             (job,) = taken.jobs
-            end = Settled(job.type, job.unique, job.fence, job.due_ms, outcome, record, 5, 7)
+            for name in steps:
+                await mark_step(store, "w1", f"{job.type}:{job.unique}", job.fence, name)
+            end = Settled(job.type, job.unique, job.fence, job.due_ms, outcome, record, 5, 7, reached=reached)
             ((_, recorded),) = await settle(store, "w1", self.number, [end])
             assert recorded
             return f"{job.type}:{job.unique}"

@@ -8,7 +8,9 @@ import pytest
 
 from jobframe.core.job import AttemptError
 from jobframe.core.outcome import Completed, Failed, Parked
+from jobframe.core.progress import Progress
 from jobframe.store.codec import Record
+from jobframe.store.notes import encode_progress
 
 SECRET = "4711-secret"
 
@@ -139,6 +141,20 @@ def test_show_tells_the_attempts_of_a_failed_job(hands, enqueue, cli, cli_json):
     assert "failed (exhausted)" in text
     assert "ValueError: no text" in text
     assert "doc.py:7 embed" in text
+
+
+def test_show_tells_how_far_a_job_has_come_and_which_steps_are_done(hands, enqueue, cli, cli_json):
+    job_id = enqueue()
+    assert (None, []) == tuple(map(cli_json("show", job_id).get, ("progress", "steps")))
+    hands.work(Failed("broken"), reached=encode_progress(Progress(40, 100, "\x1bpages")), steps=("charge", "mail"))
+
+    document = cli_json("show", job_id)
+    assert [40, 100, "\x1bpages"] == [document["progress"][key] for key in ("done", "total", "note")]
+    assert document["progress"]["at"].endswith("Z")
+    assert ["charge", "mail"] == document["steps"]
+    text = cli("show", job_id)[1]
+    assert "progress  40/100 \N{REPLACEMENT CHARACTER}pages (" in text
+    assert "steps     charge, mail\n" in text
 
 
 def test_show_prints_a_result_only_when_asked(hands, enqueue, cli, cli_json):

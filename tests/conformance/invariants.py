@@ -18,7 +18,7 @@ Content = Mapping[str, Mapping[str, Any]]
 KNOWN = re.compile(
     r"control|types|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
     r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
-    r"|(active|leaving|needs|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
+    r"|(active|leaving|needs|steps|progress|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
 )
 LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")
 ENDED = ("completed:{}", "given:{}", "failed:{}", "cancelled:{}")
@@ -104,7 +104,9 @@ def _conservation(index: Index) -> Iterator[str]:
     lost = {unique for unique, reason in index("reason:{}").items() if reason.startswith("lost")}
     yield from (f"{unique} has no payload" for unique in places.keys() - payloads.keys() - completed - lost)
     yield from (f"{unique} has completed and still has a payload" for unique in payloads.keys() & completed)
-    for part in ("payload", "record", "reason", "result"):
+    for part in ("steps", "progress"):
+        yield from (f"{unique} has completed and still has {part}" for unique in index(part + ":{}").keys() & completed)
+    for part in ("payload", "record", "reason", "result", "steps", "progress"):
         yield from (f"{unique} has a {part} and no state" for unique in index(part + ":{}").keys() - places.keys())
 
 

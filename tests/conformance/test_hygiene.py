@@ -1,7 +1,9 @@
 """What is left in the server: a known set of keys, none of which grows with the jobs that have ended."""
 
 from jobframe.core.outcome import Cancelled, Completed, Failed, Parked, Retried
+from jobframe.core.progress import Progress
 from jobframe.store.codec import Record
+from jobframe.store.notes import Report, mark_step, write_progress
 from tests.conformance.world import DAY, HOUR
 
 KEPT_FOR_A_TYPE = {"counters", "total"}
@@ -21,6 +23,10 @@ async def live_through_everything(world):
     await world.await_result(f"{first[0].type}:{first[0].unique}")
     ends = (Completed(b"1"), Failed("why"), Cancelled("why"), Parked("why"), Retried(0))
     for i, job in enumerate(first[:-1]):
+        await mark_step(world.store, "w1", f"{job.type}:{job.unique}", job.fence, "charge")
+        await write_progress(
+            world.store, "w1", [Report(f"{job.type}:{job.unique}", job.fence, Progress(1, 2, "pages"))]
+        )
         follow_ups = [world.job("b", key=f"k{i}")]
         await world.end("w1", job, ends[i % 5], Record(attempts=1), wait_ms=5, run_ms=5, follow_ups=follow_ups)
     await world.cancel(f"{first[-1].type}:{first[-1].unique}")

@@ -20,15 +20,32 @@ class FollowUp:
     size: int = 1
 
 
+class Notes:
+    """Keeps what handlers note."""
+
+    def __init__(self):
+        self.reported = []
+        self.steps = []
+
+    def report(self, context):
+        self.reported.append(str(context.reported))
+
+    async def mark(self, _context, step):
+        self.steps += [step] if step else []
+        return tuple(self.steps)
+
+
 class Services:
     """What a worker gives: here follow-ups as large as their payload says."""
 
     app = App({str: "a resource"})
     jobs = "the client"
     blocking_jobs = "the blocking client"
+    worker_id = "w1"
 
     def __init__(self):
         self.prepared = []
+        self.notes = Notes()
 
     async def prepare(self, job):
         self.prepared.append(job)
@@ -38,8 +55,8 @@ class Services:
         return FollowUp(job.type, job.id or str(len(self.prepared)), job.payload or 1)
 
 
-def context(loop=None, headers=None) -> Context:
-    return Context(Services(), "book.read:7", 2, 4, 99, 1_000, 61_000, headers, loop)
+def context(loop=None, headers=None, services=None) -> Context:
+    return Context(services or Services(), "book.read:7", 2, 4, 99, 1_000, 61_000, headers, loop)
 
 
 def test_a_context_says_which_attempt_of_which_job_this_is():
@@ -136,3 +153,69 @@ async def test_a_job_has_at_most_1_mib_of_follow_ups():
     await ctx.enqueue("book.close", 10)
 
     assert MAX_FOLLOW_UP_BYTES == sum(each.size for each in ctx.follow_ups)
+
+
+async def test_progress_is_checked_and_handed_on_and_lets_others_run():
+    services = Services()
+    ctx = context(services=services)
+    ran = []
+    asyncio.get_running_loop().call_soon(ran.append, True)
+
+    await ctx.progress(1, 3, "pages")
+
+    assert (["1/3 pages"], [True]) == (services.notes.reported, ran)
+    with pytest.raises(ValueError, match="raise the total"):
+        ctx.progress(4, 3)
+    assert "1/3 pages" == str(ctx.reported)
+
+
+async def test_in_a_plain_handler_progress_is_reported_without_await():
+    services = Services()
+    ctx = context(asyncio.get_running_loop(), services=services)
+
+    assert await asyncio.to_thread(ctx.progress, 2) is None
+    assert ["2"] == services.notes.reported
+
+
+async def test_only_the_newest_progress_is_unwritten_and_nothing_once_it_is_written():
+    ctx = context()
+    assert ctx.unwritten is None
+    await ctx.progress(1)
+    await ctx.progress(2)
+    assert "2" == str(ctx.unwritten)
+    ctx.written = ctx.reported
+    assert ctx.unwritten is None
+
+
+async def test_a_step_is_done_once():
+    services = Services()
+    ctx = context(services=services)
+    firsts = []
+    for _ in range(2):
+        async with ctx.once("charge") as first:
+            firsts.append(first)
+
+    assert [True, False] == firsts
+    assert ["charge"] == services.notes.steps
+
+
+async def test_in_a_plain_handler_a_step_is_done_once_without_async():
+    ctx = context(asyncio.get_running_loop())
+
+    def handler():
+        with ctx.once("charge") as first:
+            return first
+
+    assert [True, False] == [await asyncio.to_thread(handler) for _ in range(2)]
+
+
+async def test_the_wrong_kind_of_with_is_refused():
+    with pytest.raises(TypeError, match="context manager"), context().once("charge"):
+        pass
+    with pytest.raises(TypeError, match="context manager"):
+        async with context(asyncio.get_running_loop()).once("charge"):
+            pass
+
+
+def test_a_context_names_its_worker():
+    assert "w1" == context().worker

@@ -11,6 +11,7 @@ import jobframe
 from jobframe.core import errors
 from jobframe.core.errors import (
     ConfigError,
+    Fenced,
     JobCancelled,
     JobFailed,
     JobframeError,
@@ -81,6 +82,11 @@ EXAMPLES: list[tuple[JobframeError, str, dict[str, object]]] = [
     (JobCancelled("a.b:1", "no use"), "job a.b:1 was cancelled: no use", {"id": "a.b:1", "reason": "no use"}),
     (JobCancelled("a.b:1"), "job a.b:1 was cancelled", {"id": "a.b:1", "reason": ""}),
     (Timeout("a.b:1", 1.5), "job a.b:1 did not end within 1.5 s; it goes on", {"id": "a.b:1", "waited_s": 1.5}),
+    (
+        Fenced("a.b:1", 7),
+        "job a.b:1: another run owns it by now, this one (fence 7) no longer counts: end here",
+        {"id": "a.b:1", "fence": 7},
+    ),
 ]
 each_error = pytest.mark.parametrize(
     ("error", "text", "data"), EXAMPLES, ids=[type(error).__name__ for error, _, _ in EXAMPLES]

@@ -197,20 +197,7 @@ async def act(ctx, work):
 
 
 def act_blocking(ctx, work):
-    if work.do == "hold":
-        while not opened(work.text):
-            note("tick", ctx)
-            time.sleep(0.02)
-        return work.text
-    if work.do == "sleep":
-        time.sleep(work.n / 1000)
-        return work.text
-    if work.do == "follow":
-        return _unless_failing(work, ctx.enqueue("work.other", {"text": work.text}))
-    if work.do == "fan":
-        handle = ctx.jobs.enqueue("work.other", {"text": work.text}, id="fanned")
-        return [handle.id, str(handle.status())]
-    return act_now(ctx, work)
+    return BLOCKS[work.do](ctx, work) if work.do in BLOCKS else act_now(ctx, work)
 
 
 def act_now(ctx, work):
@@ -218,6 +205,49 @@ def act_now(ctx, work):
     if work.do in ENDS:
         raise ENDS[work.do](work)
     return ANSWERS[work.do](ctx, work)
+
+
+def _hold_blocking(ctx, work):
+    while not opened(work.text):
+        note("tick", ctx)
+        time.sleep(0.02)
+    return work.text
+
+
+def _sleep_blocking(_ctx, work):
+    time.sleep(work.n / 1000)
+    return work.text
+
+
+def _follow_blocking(ctx, work):
+    return _unless_failing(work, ctx.enqueue("work.other", {"text": work.text}))
+
+
+def _fan_blocking(ctx, work):
+    handle = ctx.jobs.enqueue("work.other", {"text": work.text}, id="fanned")
+    return [handle.id, str(handle.status())]
+
+
+def _report_blocking(ctx, work):
+    for n in range(work.n):
+        ctx.progress(n + 1, work.n, work.text)
+    _end_of_report(work)
+    return _hold_blocking(ctx, Work("hold", text="reported"))
+
+
+def _once_blocking(ctx, work):
+    for step in work.text.split():
+        with ctx.once(step) as first:
+            _do_step(ctx, work, step, first=first)
+    return _unless_early(ctx, work)
+
+
+def _once_and_hold_blocking(ctx, work):
+    for step in ("first", "second"):
+        with ctx.once(step) as first:
+            _do_step(ctx, work, step, first=first)
+            if step == "second":
+                _hold_blocking(ctx, work)
 
 
 async def _sleep(_ctx, work):
@@ -228,6 +258,47 @@ async def _hold(ctx, work):
     while not opened(work.text):
         note("tick", ctx)
         await asyncio.sleep(0.02)
+
+
+async def _report(ctx, work):
+    for n in range(work.n):
+        await ctx.progress(n + 1, work.n, work.text)
+    _end_of_report(work)
+    await _hold(ctx, Work("hold", text="reported"))
+
+
+def _end_of_report(work):
+    if work.do == "report_fail":
+        raise RuntimeError("after the report")
+
+
+async def _once(ctx, work):
+    for step in work.text.split():
+        async with ctx.once(step) as first:
+            _do_step(ctx, work, step, first=first)
+    return _unless_early(ctx, work)
+
+
+async def _once_and_hold(ctx, work):
+    for step in ("first", "second"):
+        async with ctx.once(step) as first:
+            _do_step(ctx, work, step, first=first)
+            if step == "second":
+                await _hold(ctx, work)
+
+
+def _do_step(ctx, work, step, *, first):
+    """Write down that the step is done; one that is called fragile fails after that in early attempts."""
+    if first:
+        note(f"did {step}", ctx)
+        if step == "fragile" and ctx.attempt <= work.n:
+            raise ConnectionError("within the step")
+
+
+def _unless_early(ctx, work):
+    if ctx.attempt <= work.n:
+        raise ConnectionError(f"attempt {ctx.attempt}")
+    return ctx.attempt
 
 
 async def _swallow(ctx, work):
@@ -258,9 +329,7 @@ def _unless_failing(work, followed):
 
 
 def _flaky(ctx, work):
-    if ctx.attempt <= work.n:
-        raise ConnectionError(f"attempt {ctx.attempt}")
-    return ctx.attempt
+    return _unless_early(ctx, work)
 
 
 def _arq_retry(work):
@@ -274,8 +343,25 @@ def _log(ctx, work):
     return ctx.job_id
 
 
-WAITS = {"sleep": _sleep, "hold": _hold, "swallow": _swallow}
-SENDS = {"follow": _follow, "fan": _fan, "secretly": _tell_secretly}
+BLOCKS = {
+    "hold": _hold_blocking,
+    "sleep": _sleep_blocking,
+    "follow": _follow_blocking,
+    "fan": _fan_blocking,
+    "report": _report_blocking,
+    "report_fail": _report_blocking,
+    "once": _once_blocking,
+    "once_and_hold": _once_and_hold_blocking,
+}
+WAITS = {
+    "sleep": _sleep,
+    "hold": _hold,
+    "swallow": _swallow,
+    "report": _report,
+    "report_fail": _report,
+    "once_and_hold": _once_and_hold,
+}
+SENDS = {"follow": _follow, "fan": _fan, "secretly": _tell_secretly, "once": _once}
 ENDS = {
     "raise": lambda work: RuntimeError(f"cannot handle {work.text}"),
     "exit": lambda work: SystemExit(work.n),

@@ -6,9 +6,11 @@ from jobframe.client.explanation import explain
 from jobframe.core.errors import JobNotFound
 from jobframe.core.job import AttemptError
 from jobframe.core.outcome import Completed, Failed, Interrupted, Parked, Retried, Snoozed
+from jobframe.core.progress import Progress
 from jobframe.core.rate import Rate
 from jobframe.store import explain as standing
 from jobframe.store.codec import Record
+from jobframe.store.notes import Report, write_progress
 from jobframe.store.scripts import script
 from tests.conformance.world import LEASE_MS, MINUTE, SECOND
 
@@ -250,6 +252,14 @@ async def test_a_running_job_tells_where_since_when_and_which_attempt(world):
     assert {"running": "running on w1 for 3s, attempt 1"} == await reasons(world, "a:x")
     await world.cancel("a:x", "wrong source")
     assert "its worker was asked to cancel it: wrong source" == (await reasons(world, "a:x"))["cancelling"]
+
+
+async def test_a_running_job_that_reports_says_how_far_it_has_come(world):
+    await world.join("w1", "a")
+    job = await world.start("w1", "a", "x")
+    await write_progress(world.store, "w1", [Report("a:x", job.fence, Progress(40, 100, "pages"))])
+
+    assert {"running": "running on w1 for 0ms, attempt 1, at 40/100 pages"} == await reasons(world, "a:x")
 
 
 async def test_ended_and_parked_jobs_tell_their_state_and_reason(world):

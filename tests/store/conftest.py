@@ -23,7 +23,7 @@ OUTCOMES: dict[str, Outcome] = {
     "cancelled": Cancelled("no use"),
     "parked": Parked("too new"),
 }
-HASHES = ("payload", "record", "reason", "result", "keys")
+HASHES = ("payload", "record", "reason", "result", "steps", "progress", "keys")
 
 
 @attrs.frozen

@@ -141,3 +141,14 @@ async def test_a_worker_that_left_the_fleet_holds_nothing(world):
     await world.store.redis.zrem(world.store.keys.workers, "w1")
 
     assert {"unheld": [job_id]} == await examined(world)
+
+
+@pytest.mark.parametrize("part", ["record", "reason", "result", "steps", "progress"])
+async def test_what_is_left_of_a_job_that_is_gone_is_dropped(world, one_of_each, part):
+    key = f"{world.store.keys.prefix}{part}:doc.embed"
+    kept = await world.store.redis.hgetall(key)
+    await world.store.redis.hset(key, "gone", "x")
+
+    assert {"leftover": ["doc.embed:gone"]} == await examined(world, repair=False)
+    assert {"leftover": ["doc.embed:gone"]} == await examined(world)
+    assert kept == await world.store.redis.hgetall(key)

@@ -1,11 +1,12 @@
 -- Look for what no script leaves behind, and only evicted, damaged or hand-deleted keys can: one step through one index.
 -- ARGV: clock, what to look for, a type (for 'unlisted' a worker), cursor, entries per step, 1 to repair or 0,
---       for 'lost' which of the type's queues
+--       for 'lost' which of the type's queues, for 'leftover' which of its hashes
 --   'unheld'   active jobs that no worker holds: they fill the type's concurrency for ever   repair: as after a crash
 --   'unlisted' held jobs that are not among the active ones: concurrency is exceeded         repair: list them
 --   'lost'     queued jobs without a payload: they cannot run                                repair: end them as failed
 --   'stray'    payloads of jobs that are in no state: they would never run                   repair: queue them
 --   'locked'   exclusion keys of jobs that have ended: no job can be made with them again    repair: free them
+--   'leftover' what is kept of jobs that are in no state: it would never be dropped          repair: drop it
 -- Returns: {next cursor or '0' when this index is done, entries looked at, type\tid of each one found ...}
 local what, subject, cursor, step, repair, queue = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1', ARGV[7]
 local t = subject
@@ -104,6 +105,18 @@ function look.locked()
     if not stands_in(LIVE, entries[i + 1]) then
       found[#found + 1] = t .. '\t' .. entries[i + 1]
       if repair then call('HDEL', P .. 'keys:' .. t, entries[i]) end
+    end
+  end
+  return entries
+end
+
+function look.leftover()
+  local entries = scan('HSCAN', queue .. ':' .. t)
+  for i = 1, #entries, 2 do
+    local id = entries[i]
+    if not stands_in(LIVE, id) and not stands_in(ENDED, id) and call('HEXISTS', P .. 'payload:' .. t, id) == 0 then
+      found[#found + 1] = t .. '\t' .. id
+      if repair then call('HDEL', P .. queue .. ':' .. t, id) end
     end
   end
   return entries

@@ -24,7 +24,7 @@ end
 -- Drop all that is kept of ended jobs.
 local function forget(t, state, ids)
   if #ids == 0 then return end
-  for _, key in ipairs({'payload:', 'record:', 'reason:', 'result:'}) do variadic('HDEL', P .. key .. t, ids) end
+  for _, key in ipairs({'payload:', 'record:', 'reason:', 'result:', 'steps:', 'progress:'}) do variadic('HDEL', P .. key .. t, ids) end
   variadic('ZREM', P .. state .. ':' .. t, ids)
 end
 

@@ -67,7 +67,8 @@ local expires = payload_options(payload).expires or limits(t).expires
 local worker = state == 'active' and holders({field})[1] or ''
 local stamp = tonumber(string.sub(payload, 1, 13)) -- damaged bytes have none
 local job = {t, state, id, score, string.sub(payload, 1, 13), worker, call('HGET', P .. 'record:' .. t, id) or '',
-             call('HGET', P .. 'reason:' .. t, id) or ''}
+             call('HGET', P .. 'reason:' .. t, id) or '', call('HGET', P .. 'progress:' .. t, id) or '',
+             call('HGET', P .. 'steps:' .. t, id) or ''}
 return {
   whole(now), job,
   state == 'waiting' and before(tonumber(score), level) or 0,

@@ -2,7 +2,8 @@
 -- ARGV: clock, a type or '' for all, a state or '' for all, the unique part of the one job wanted or '',
 --       most jobs wanted, then where the last page ended: type, index, score and unique part, all '' at the start
 -- Returns: {where this page ended or four '' when nothing is left, then
---          per job: type, state, unique part, score, enqueue time or '', worker or '', record or '', reason or ''}
+--          per job: type, state, unique part, score, enqueue time or '', worker or '', record or '', reason or '',
+--                   progress or '', steps or ''}
 -- Waiting, delayed and active jobs come soonest first, ended and parked ones newest first, types by name.
 local only_type, only_state, only_id, left = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local after = {t = ARGV[6], index = tonumber(ARGV[7]) or 0, score = ARGV[8], id = ARGV[9]}
@@ -79,13 +80,15 @@ local function append(t, i, resumed)
   local index = INDEXES[i]
   local ids, scores = members(index, P .. string.format(index.key, t), resumed, left)
   if #ids == 0 then return true end
-  local records, reasons = call('HMGET', P .. 'record:' .. t, unpack(ids)), call('HMGET', P .. 'reason:' .. t, unpack(ids))
+  local kept = {}
+  for _, part in ipairs({'record', 'reason', 'progress', 'steps'}) do kept[part] = call('HMGET', P .. part .. ':' .. t, unpack(ids)) end
   local workers = index.state == 'active' and holders(t, ids) or {}
   for j, id in ipairs(ids) do
     local payload = call('HGET', P .. 'payload:' .. t, id) or ''
-    local job = {t, index.state, id, scores[j], string.sub(payload, 1, 13), workers[j] or '', records[j] or '', reasons[j] or ''}
+    local job = {t, index.state, id, scores[j], string.sub(payload, 1, 13), workers[j] or '',
+                 kept.record[j] or '', kept.reason[j] or '', kept.progress[j] or '', kept.steps[j] or ''}
     for _, value in ipairs(job) do page[#page + 1] = value end
-    left, bytes_left = left - 1, bytes_left - #payload
+    left, bytes_left = left - 1, bytes_left - #payload - #(kept.steps[j] or '')
     if left == 0 or bytes_left <= 0 then
       page[1], page[2], page[3], page[4] = t, i, scores[j], id
       return false

@@ -4,6 +4,7 @@
 --              completed: data = result JSON or ''         retried, snoozed: argument = when, data = record
 --              failed, cancelled, parked: argument = reason, data = record or ''   crashed, interrupted: argument = when, data = record
 --   'observed' type, count, per bucket: field of the minute's histogram, how many
+--   'reached'  type, count, per job that did not complete: id, JSON of how far it came
 --   'follow'   type, count, per job: parent as type\tid, id, when, options .. '\n' .. envelope
 -- Returns: per job of the 'end' groups, in order: 1 recorded, 0 fenced (another run owns the job: nothing was changed)
 -- The 'end' groups come first. When one outcome of a type is refused, its histogram leaves out the whole call.
@@ -84,6 +85,7 @@ local function complete(t, p, group)
     ended[#ended + 1] = group.fields[i]
   end
   variadic('HDEL', P .. 'payload:' .. t, group.ids)
+  drop_notes(t, group.ids)
   variadic('ZADD', P .. 'completed:' .. t, plain)
   variadic('ZADD', P .. 'given:' .. t, given)
   store_results(t, group)
@@ -182,6 +184,12 @@ local function observe(t, at, n)
   call('ZADD', P .. 'minutes', minute, t .. '\t' .. minute)
 end
 
+local function reach(t, at, n)
+  for i = at, at + 2 * (n - 1), 2 do
+    if recorded[t .. '\t' .. ARGV[i]] then note_progress(t, ARGV[i], ARGV[i + 1]) end
+  end
+end
+
 local function follow(t, at, n)
   local jobs = {}
   for i = at, at + 4 * (n - 1), 4 do
@@ -203,6 +211,10 @@ while at <= #ARGV do
   elseif ARGV[at] == 'observed' then
     local n = tonumber(ARGV[at + 2])
     observe(t, at + 3, n)
+    at = at + 3 + 2 * n
+  elseif ARGV[at] == 'reached' then
+    local n = tonumber(ARGV[at + 2])
+    reach(t, at + 3, n)
     at = at + 3 + 2 * n
   else
     local n = tonumber(ARGV[at + 2])
