@@ -18,9 +18,14 @@ from jobframe.core.outcome import (
 )
 from jobframe.core.policy import Policy
 
-__all__ = ["POISON_CRASHES", "class_names", "decide", "decide_crash"]
+__all__ = ["POISON_CRASHES", "SUSPECT_CRASHES", "class_names", "decide", "decide_crash"]
 
-POISON_CRASHES = 3
+SUSPECT_CRASHES = 2
+"""A job that was in flight when so many processes died runs in a child process of its own: it may be the reason."""
+
+POISON_CRASHES = 10
+"""A job is given up after so many, also when no child of its own showed that it is the reason."""
+
 """A job whose process died that often is a dead letter; sweep.lua counts the deaths of whole workers alike."""
 
 _OTHER_NAMES: dict[type, tuple[str, ...]] = {
@@ -69,8 +74,8 @@ def decide(policy: Policy, attempt: int, snoozes: int, error: BaseException, rol
 
 
 def decide_crash(crashes: int) -> Outcome:
-    """Decide how a job goes on whose process died under it, *crashes* times by now."""
-    if crashes >= POISON_CRASHES:
+    """Decide how a job goes on whose child process died under it, which is its *crashes*-th crash by now."""
+    if crashes > SUSPECT_CRASHES:  # the last one was a child of its own, and nobody else's doing
         return Failed(f"poison: its process died {crashes} times while it ran")
     return Crashed()
 

@@ -15,7 +15,7 @@ __all__ = ["Rate", "parse_rate"]
 _PERIODS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _RATE = re.compile(r"([1-9][0-9]{0,6})/([smhd])")
 _BURST_MS = 50
-_MOST_PER_S = 10_000
+_MOST_PER_S = 100_000
 
 
 @attrs.frozen
@@ -55,7 +55,7 @@ class Rate:
 @takes(type="string", pattern=f"^{_RATE.pattern}$")
 def parse_rate(value: object) -> Rate:
     """
-    Read ``"100/m"``: a whole number from 1 to 9,999,999 per s, m, h or d, at most 10,000 a second.
+    Read ``"100/m"``: a whole number from 1 to 9,999,999 per s, m, h or d, at most 100,000 a second.
 
     Starts are spaced in whole microseconds, which is too coarse for more.
 

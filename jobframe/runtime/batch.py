@@ -54,9 +54,9 @@ class Call:
             member.stop = self._stop_if_ended
 
     @property
-    def run_in(self) -> str:
+    def pool(self) -> str:
         """Which pool runs it."""
-        return self.members[0].policy.run_in
+        return self.members[0].pool
 
     @property
     def ended(self) -> bool:
@@ -93,7 +93,10 @@ def calls(members: Sequence[Member], size: int) -> Iterator[Call]:
     """Cut *members* into calls of at most *size*; a timeout is the call's, so only equal ones come together."""
     by_timeout: dict[int, list[Member]] = {}
     for member in members:
-        by_timeout.setdefault(member.policy.timeout_ms, []).append(member)
+        if member.is_suspect:
+            yield Call([member])
+        else:
+            by_timeout.setdefault(member.policy.timeout_ms, []).append(member)
     for group in by_timeout.values():
         for start in range(0, len(group), size):
             yield Call(group[start : start + size])

@@ -32,7 +32,7 @@ class ChildDied(Exception):
 class Children:
     """The pool of child processes; each is started when it is first needed, and used again until it dies."""
 
-    def __init__(self, size: int, opener: Callable[..., ChildParts], *args: Any) -> None:
+    def __init__(self, size: int, opener: Callable[..., ChildParts], *args: Any, reused: bool = True) -> None:
         """
         Run at most *size* children.
 
@@ -40,9 +40,11 @@ class Children:
             size: Children at once.
             opener: Makes a child's `ChildParts`; a module-level function, for it is called in the child.
             *args: Its arguments.
+            reused: False gives each handler a new child.
 
         """
         self.size = size
+        self._reused = reused
         self._opener = opener
         self._args = args
         self._idle: list[_Child] = []
@@ -67,8 +69,15 @@ class Children:
             answers: Sequence[Answer] = await self._threads.run(child.ask, work.request())
         finally:
             self._busy.discard(child)
-        self._idle.append(child)
+        if self._reused:
+            self._idle.append(child)
+        else:
+            child.kill()
         return answers
+
+    def apart(self) -> Children:
+        """Return a pool of the same children, a new one for each handler, one at a time."""
+        return Children(1, self._opener, *self._args, reused=False)
 
     def close(self) -> None:
         """Kill the children."""

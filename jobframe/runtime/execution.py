@@ -130,8 +130,8 @@ class Execution:
         attempt = self._open(claimed, runnable, Attempt)
         if attempt is None:
             return
-        self._busy[attempt.policy.run_in] += 1
-        attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt, attempt.policy.run_in))
+        self._busy[attempt.pool] += 1
+        attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt, attempt.pool))
         self.tasks.add(attempt.task)  # the loop itself keeps only a weak reference
 
     def _start_together(self, jobs: Iterable[Claimed], runnable: Runnable) -> None:
@@ -139,7 +139,7 @@ class Execution:
         opened = [self._open(claimed, runnable, Member) for claimed in jobs]
         members = [member for member in opened if member is not None]
         for call in calls(members, runnable.type.batch or 1):
-            self._busy[call.run_in] += 1
+            self._busy[call.pool] += 1
             self._shared += len(call.members) - 1
             call.task = asyncio.get_running_loop().create_task(self._call(call))
             self.tasks.add(call.task)
@@ -200,7 +200,7 @@ class Execution:
             self._refuse(claimed, found)
             return None
         envelope, record = found.envelope, found.record
-        policy = own_policy(runnable.policy, envelope)
+        policy = own_policy(runnable.policy, envelope, record)
         context = Context(
             self._services,
             ids.join(claimed.type, claimed.unique),
@@ -224,16 +224,16 @@ class Execution:
         """Settle a job that cannot be opened."""
         self._record(Settled(claimed.type, claimed.unique, claimed.fence, claimed.due_ms, outcome))
 
-    async def _attempt(self, attempt: Attempt, run_in: str) -> None:
+    async def _attempt(self, attempt: Attempt, pool: str) -> None:
         """Invoke, conclude and record; nothing can end it without an outcome."""
         raised: BaseException | None = None
         result: Any = None
         try:
             if attempt.ended is None:  # it may have been ended before it could start
-                result = await self._pools[run_in].call(attempt, self._watch)
+                result = await self._pools[pool].call(attempt, self._watch)
         except BaseException as error:  # noqa: BLE001 - SystemExit and a handler's own CancelledError are outcomes too
             raised = error
-        self._busy[run_in] -= 1
+        self._busy[pool] -= 1
         self.tasks.discard(attempt.task)
         self._end(attempt, conclude(attempt, result, raised, self._worker()))
 
@@ -243,12 +243,12 @@ class Execution:
         results: list[Any] = [None] * len(call.members)
         try:
             if not call.ended:
-                returned = await self._pools[call.run_in].call(call, self._watch_call)
+                returned = await self._pools[call.pool].call(call, self._watch_call)
                 results = one_each(returned, len(call.members))
         except BaseException as error:  # noqa: BLE001 - as above
             raised = error
         call.stop = cannot_stop  # or the rest would be cut short
-        self._busy[call.run_in] -= 1
+        self._busy[call.pool] -= 1
         concluded: list[tuple[Member, Settled]] = []
         for member, result, own in call.ends(results, raised):
             concluded.append((member, conclude(member, result, own, self._worker())))

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from jobframe.core.decide import SUSPECT_CRASHES
 from jobframe.core.errors import PayloadError
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Failed, Parked
@@ -55,12 +56,14 @@ def read_job(claimed: Claimed, job_type: JobType) -> Readable | Parked | Failed:
         return Failed(f"payload: {error.problem}")
 
 
-def own_policy(policy: Policy, envelope: Envelope) -> Policy:
-    """Put the job's own timeout and retries into its type's policy; most jobs have neither."""
-    if envelope.timeout_ms is None and envelope.max_retries is None:
+def own_policy(policy: Policy, envelope: Envelope, record: Record) -> Policy:
+    """Put the job's own timeout and retries into its type's policy, and a suspect into a child; most have neither."""
+    is_suspect = record.crashes >= SUSPECT_CRASHES
+    if envelope.timeout_ms is None and envelope.max_retries is None and not is_suspect:
         return policy
     return attrs.evolve(
         policy,
+        run_in="process" if is_suspect else policy.run_in,
         timeout_ms=policy.timeout_ms if envelope.timeout_ms is None else envelope.timeout_ms,
         max_retries=policy.max_retries if envelope.max_retries is None else envelope.max_retries,
     )

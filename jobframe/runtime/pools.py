@@ -96,24 +96,27 @@ class ProcessPool:
 @attrs.frozen
 class Pools:
     """
-    All three.
+    All of them.
 
     Attributes:
         loop: For ``run_in = "loop"``.
         thread: For ``run_in = "thread"``.
         process: For ``run_in = "process"``.
+        suspects: For jobs that may be the reason why processes died, one at a time, so that nobody else is blamed.
 
     """
 
     loop: LoopPool
     thread: ThreadPool
     process: ProcessPool
+    suspects: ProcessPool
 
     def by_name(self) -> dict[str, Pool]:
-        """Return ``run_in`` → pool."""
-        return {"loop": self.loop, "thread": self.thread, "process": self.process}
+        """Return name → pool; all but the last are values of ``run_in``."""
+        return {"loop": self.loop, "thread": self.thread, "process": self.process, "suspects": self.suspects}
 
     def close(self) -> None:
         """Start nothing more; children are killed, threads left to themselves."""
         self.thread.close()
         self.process.close()
+        self.suspects.close()

@@ -11,6 +11,7 @@ import attrs
 
 from jobframe.core import clock
 from jobframe.core.context import Context
+from jobframe.core.decide import SUSPECT_CRASHES
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import Policy
 from jobframe.runtime.messages import Answer, Part, Request
@@ -121,6 +122,16 @@ class Attempt:
         self.deadline = math.inf
         self.name = field(claimed.type, claimed.unique)
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it must run in a child process of its own: so many processes have died while it ran."""
+        return self.record.crashes >= SUSPECT_CRASHES
+
+    @property
+    def pool(self) -> str:
+        """Which pool runs it."""
+        return "suspects" if self.is_suspect else self.policy.run_in
 
     @property
     def seen(self) -> bytes:

@@ -116,7 +116,8 @@ class Runtime:
         self._insisted = asyncio.Event()
         self._stopped = asyncio.Event()
         self._strangers: Mapping[str, int] = {}
-        self._pools = Pools(LoopPool(), ThreadPool(parts.threads), ProcessPool(parts.children))
+        children = parts.children
+        self._pools = Pools(LoopPool(), ThreadPool(parts.threads), ProcessPool(children), ProcessPool(children.apart()))
         self._settler = Settler(self.store, lambda: self.membership.worker, self._on_settled, lambda: self._claimer)
         self._bridge = Bridge(self.store, parts.arq_queue) if parts.arq_queue else None
         self.execution = Execution(

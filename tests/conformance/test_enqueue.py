@@ -296,7 +296,7 @@ async def test_a_key_is_free_when_its_job_has_expired(world):
 async def test_a_key_is_free_when_its_job_turned_out_to_be_poison(world):
     await world.join("w1", "a")
     await world.enqueue("a", "x", key="k")
-    for worker in ("v1", "v2", "v3"):
+    for worker in (f"v{n}" for n in range(10)):
         await world.join(worker, "a")
         assert ["a:x"] == names(await world.claim(worker))
         assert ["x"] == await world.enqueue("a", "y", key="k")

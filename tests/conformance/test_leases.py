@@ -132,18 +132,18 @@ async def test_a_crash_keeps_the_history(world):
     assert (info.attempts, info.crashes, info.interrupts, info.snoozes, len(info.errors)) == (2, 1, 4, 1, 1)
 
 
-async def test_the_third_crash_makes_a_job_a_dead_letter(world):
+async def test_the_tenth_crash_makes_a_job_a_dead_letter(world):
     await world.enqueue("a", "x")
-    for worker in ("w1", "w2", "w3"):
+    for worker in (f"w{n}" for n in range(1, 11)):
         await world.join(worker, "a", concurrency=1)
         assert ["a:x"] == names(await world.claim(worker))
         await world.bury(worker)
 
     info = await world.info("a:x")
-    assert (info.state.value, info.reason) == ("failed", "poison: its worker died 3 times while it ran")
-    await world.join("w4", "a", concurrency=1)
+    assert (info.state.value, info.reason) == ("failed", "poison: its worker died 10 times while it ran")
+    await world.join("w11", "a", concurrency=1)
     await world.enqueue("a", "y")
-    assert ["a:y"] == names(await world.claim("w4"))
+    assert ["a:y"] == names(await world.claim("w11"))
 
 
 async def test_a_cancel_asked_for_before_the_worker_died_is_obeyed(world):

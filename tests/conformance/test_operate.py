@@ -196,14 +196,14 @@ async def test_a_job_that_expired_and_is_retried_has_its_whole_time_again(world,
 
 async def test_a_poison_job_retried_costs_one_worker_at_most(world):
     await waiting(world)
-    for worker in ("w1", "w2", "w3"):
+    for worker in (f"w{n}" for n in range(10)):
         await world.join(worker, "a")
         await world.claim(worker)
         await world.bury(worker)
     await world.retry("a:x")
-    await world.join("w4", "a")
-    assert ["a:x"] == names(await world.claim("w4"))
-    await world.bury("w4")
+    await world.join("w10", "a")
+    assert ["a:x"] == names(await world.claim("w10"))
+    await world.bury("w10")
 
     assert await world.state("a:x") == "failed"
 

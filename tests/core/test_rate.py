@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jobframe.core.rate import Rate, parse_rate
 
-RATES = st.builds(Rate, st.integers(1, 10_000), st.sampled_from([1_000, 60_000, 3_600_000, 86_400_000]))
+RATES = st.builds(Rate, st.integers(1, 100_000), st.sampled_from([1_000, 60_000, 3_600_000, 86_400_000]))
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def test_anything_else_is_refused(value):
         parse_rate(value)
 
 
-@pytest.mark.parametrize("text", ["10000/s", "600000/m", "9999999/h"])
-def test_up_to_ten_thousand_a_second_are_spaced_exactly(text):
+@pytest.mark.parametrize("text", ["100000/s", "6000000/m", "9999999/h"])
+def test_up_to_a_hundred_thousand_a_second_are_spaced_exactly(text):
     assert text == str(parse_rate(text))
 
 
-@pytest.mark.parametrize("text", ["10001/s", "600001/m"])
+@pytest.mark.parametrize("text", ["100001/s", "6000001/m"])
 def test_more_than_that_is_refused_in_place_of_being_rounded(text):
-    with pytest.raises(ValueError, match="expected at most 10000 a second"):
+    with pytest.raises(ValueError, match="expected at most 100000 a second"):
         parse_rate(text)
 
 

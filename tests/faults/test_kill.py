@@ -31,17 +31,24 @@ async def test_all_jobs_of_a_killed_worker_run_again_within_20_seconds(fleet, su
     assert (IN_FLIGHT, IN_FLIGHT, 0, 0) == tuple(counts[key] for key in ("completed", "crashed", "retried", "failed"))
 
 
-async def test_a_job_that_three_workers_died_of_is_poison(fleet):
+async def test_a_job_that_kills_its_process_dies_alone_at_the_third_time_and_blames_nobody(fleet):
     fleet.configure(lease="3s")
     await fleet.start()
-    (job,) = await fleet.enqueue(1, do="die", n=9)
-    for n in (1, 2, 3):
-        await until(lambda n=n: fleet.ledger.starts()[job] == n, f"death {n}")
+    neighbours = await fleet.enqueue(5, do="hold", text="calm")
+    await until(lambda: len(fleet.ledger.starts()) == len(neighbours), "the neighbours are in flight")
+    (pill,) = await fleet.enqueue(1, do="die", n=9)
+    for n in (1, 2):
+        await until(lambda n=n: fleet.ledger.starts()[pill] == n, f"death {n}")
         await fleet.workers[-1].exit_code()
         fleet.spawn()
-    await fleet.ended()
+    fleet.ledger.open_gate("calm")
+    counts = await fleet.ended()
 
-    info = await (await fleet.jobs.job(job)).info()
+    info = await (await fleet.jobs.job(pill)).info()
     assert ("failed", 0, 3) == (info.state, info.attempts, info.crashes)
-    assert "poison: its worker died 3 times while it ran" == info.reason
-    assert {job: 3} == fleet.ledger.starts()
+    assert "poison: its process died 3 times while it ran" == info.reason
+    assert 3 == fleet.ledger.starts()[pill]
+    assert (5, 1) == (counts["completed"], counts["failed"])
+    crashes = [(await (await fleet.jobs.job(each)).info()).crashes for each in neighbours]
+    assert [2] * 5 == crashes, "else nobody but the pill was a suspect"
+    assert fleet.workers[-1].process.poll() is None

@@ -1,5 +1,5 @@
 -- Prepended to the scripts that take jobs back from workers.
-local POISON_CRASHES = 3
+local POISON_CRASHES = 10
 
 -- record: attempts,crashes,interrupts,snoozes|history; absent while all are 0.
 local COUNT_OF = {crashed = 2, interrupted = 3}

@@ -12,7 +12,7 @@ import attrs
 from jobframe.core.outcome import Cancelled, Completed, Failed, Outcome, Parked, Retried, Snoozed
 
 OVER = ("completed", "failed", "cancelled")
-POISON = 3
+POISON = 10
 STATE_AFTER: dict[type, str] = {Completed: "completed", Failed: "failed", Cancelled: "cancelled", Parked: "parked"}
 
 
