@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from jobframe.cli.times import iso
+from jobframe.client.search import Group
+from jobframe.core.fingerprint import cause
 from jobframe.core.job import JobInfo
 from jobframe.core.progress import Progress
 
-__all__ = ["job_document"]
+__all__ = ["group_document", "job_document"]
 
 
 def job_document(info: JobInfo) -> dict[str, Any]:
     """Describe a job without payload and result; times are ISO 8601 in UTC, absent ones null."""
+    why = cause(info)
     return {
         "id": info.id,
         "type": info.type,
@@ -29,6 +32,9 @@ def job_document(info: JobInfo) -> dict[str, Any]:
         "reason": info.reason,
         "progress": None if info.progress is None else _progress_document(info.progress),
         "steps": list(info.steps),
+        "fingerprint": None if why is None else why.fingerprint,
+        "retried_at": iso(info.retried_ms),
+        "retried_by": info.retried_by or None,
         "errors": [
             {
                 "attempt": error.attempt,
@@ -46,3 +52,17 @@ def job_document(info: JobInfo) -> dict[str, Any]:
 
 def _progress_document(progress: Progress) -> dict[str, Any]:
     return {"done": progress.done, "total": progress.total, "note": progress.note, "at": iso(progress.at_ms)}
+
+
+def group_document(group: Group) -> dict[str, Any]:
+    """Describe jobs that ended of the same."""
+    return {
+        "fingerprint": group.cause.fingerprint,
+        "error": group.cause.error,
+        "message": group.cause.message,
+        "count": group.count,
+        "types": list(group.types),
+        "first_at": iso(group.first_ms),
+        "last_at": iso(group.last_ms),
+        "newest": group.newest,
+    }

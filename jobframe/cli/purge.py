@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobframe.cli.options import duration, example
+from jobframe.cli.options import duration, example, matching
 from jobframe.cli.progress import progress
 from jobframe.cli.session import with_jobs
-from jobframe.core.duration import parse_ms
 from jobframe.core.job import State
-from jobframe.store.purge import count
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -31,10 +29,13 @@ __all__ = ["purge"]
 @click.option(
     "--older-than", metavar="DURATION", callback=duration, help="Only those that ended or came due that long ago."
 )
+@matching
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_jobs
-async def purge(jobs: Jobs, *, type: str | None, state: str, older_than: str | None, dry_run: bool, yes: bool) -> None:
+async def purge(
+    jobs: Jobs, *, type: str | None, state: str, older_than: str | None, match: str | None, dry_run: bool, yes: bool
+) -> None:
     """
     Remove jobs of a state, with their payloads, results and history, for good.
 
@@ -42,13 +43,14 @@ async def purge(jobs: Jobs, *, type: str | None, state: str, older_than: str | N
     enqueue does not run it again.
     """
     if dry_run or not yes:
-        found = await count(jobs.store, type, State(state), parse_ms(older_than) if older_than else 0)
+        with progress("Counting jobs"):
+            found = await jobs.purge(type, state=state, older_than=older_than, match=match, dry_run=True)
         if dry_run:
             click.echo(f"{found} would be removed")
             return
         _ask(f"Remove {found} {state} jobs for good?")
     with progress("Removing jobs"):
-        removed = await jobs.purge(type, state=state, older_than=older_than)
+        removed = await jobs.purge(type, state=state, older_than=older_than, match=match)
     click.echo(f"{removed} removed")
 
 

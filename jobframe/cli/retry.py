@@ -1,16 +1,18 @@
-"""``jobframe retry``: one job again, or all of a type and state."""
+"""``jobframe retry``: one job again, or all of a type and state, or those of them that match."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import click
 
-from jobframe.cli.options import as_json, example
+from jobframe.cli.options import as_json, example, matching, rate
 from jobframe.cli.output import emit_json
 from jobframe.cli.progress import progress
 from jobframe.cli.session import with_jobs
+from jobframe.client.bulk import Replay
+from jobframe.client.search import ENDED_BADLY
+from jobframe.core.duration import span
 from jobframe.core.errors import JobframeError, JobNotFound, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -18,74 +20,88 @@ if TYPE_CHECKING:
 
 __all__ = ["retry"]
 
-_AGAIN = ("failed", "cancelled", "parked")
-_PAGE = 200
-
 
 @click.command(
     epilog=example(
-        "jobframe retry ingest.document:42", "jobframe retry --type ingest.document --state failed --dry-run"
+        "jobframe retry ingest.document:42",
+        "jobframe retry --type ingest.document --state failed --match TimeoutError --rate 100/m --dry-run",
     )
 )
 @click.argument("id", required=False)
 @click.option("--type", metavar="TYPE", help="All jobs of this type.")
-@click.option("--state", type=click.Choice(_AGAIN), help="All jobs in this state, together with --type.")
+@click.option(
+    "--state",
+    type=click.Choice([str(state) for state in ENDED_BADLY]),
+    help="All jobs in this state, together with --type.",
+)
+@matching
+@click.option("--rate", metavar="RATE", callback=rate, help="Spread when they come due: 100/m, 10/s.")
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @as_json
 @with_jobs
 async def retry(
-    jobs: Jobs, *, id: str | None, type: str | None, state: str | None, dry_run: bool, as_json: bool
+    jobs: Jobs,
+    *,
+    id: str | None,
+    type: str | None,
+    state: str | None,
+    match: str | None,
+    rate: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """
-    Run the job ID again, or all jobs of a type and state.
+    Run the job ID again, or all jobs of a type and state, or those of them that match.
 
     Failed and cancelled jobs start again with their attempts at 0, their history kept; parked ones are released. A
-    job is refused while a live job holds its key.
+    job is refused while a live job holds its key, and skipped when it has left its state meanwhile.
 
-    --json prints {"matched", "retried", "refused"}; refused is a list of {"id", "reason"}.
-    """
+    \b
+    --json prints {"matched", "retried", "skipped", "refused", "spread_ms"}; refused is a list of
+    {"id", "reason"}, spread_ms how long after the first the last one is due.
+    """  # noqa: D301 - the backslash is click's
     if (id is None) == (type is None) or (type is None) != (state is None):
         raise click.UsageError("give either a job's ID, or both --type and --state")
-    ids = [found async for found in _matching(jobs, type, state)] if id is None else [(await jobs.job(id)).id]
-    retried, refused = (0, []) if dry_run else await _retry_all(jobs, ids)
+    if id is not None and (match is not None or rate is not None):
+        raise click.UsageError("--match and --rate go with --type and --state, not with a job's ID")
+    with progress("Counting jobs" if dry_run else "Retrying jobs"):
+        if type is not None and state is not None:
+            done = await jobs.retry_all(type, state=state, match=match, rate=rate, dry_run=dry_run)
+            refused = [{"id": error.id, "reason": str(error)} for error in done.refused]
+        else:
+            done, refused = await _retry_one(jobs, str(id), dry_run=dry_run)
     if as_json:
-        emit_json({"matched": len(ids), "retried": retried, "refused": refused})
+        emit_json(
+            {
+                "matched": done.matched,
+                "retried": done.retried,
+                "skipped": done.skipped,
+                "refused": refused,
+                "spread_ms": done.spread_ms,
+            }
+        )
     else:
-        click.echo(f"{len(ids)} would be retried" if dry_run else f"{retried} retried")
-        for refusal in refused:
-            click.echo(f"refused {refusal['id']}: {refusal['reason']}", err=True)
+        _print(done, refused, dry_run=dry_run)
     if refused:
         raise click.exceptions.Exit(1)
 
 
-async def _matching(jobs: Jobs, type: str | None, state: str | None) -> AsyncIterator[str]:
-    """Find all before the first is moved: retrying while paging would shift the pages."""
-    cursor = None
-    with progress("Looking for jobs"):
-        while True:
-            page = await jobs.jobs(type=type, state=state, cursor=cursor, limit=_PAGE)
-            for info in page.jobs:
-                yield info.id
-            cursor = page.cursor
-            if cursor is None:
-                return
+async def _retry_one(jobs: Jobs, id: str, *, dry_run: bool) -> tuple[Replay, list[dict[str, str]]]:
+    found = (await jobs.job(id)).id
+    if not dry_run:
+        try:
+            await jobs.retry(found)
+        except (JobNotFound, StoreUnavailable):
+            raise
+        except JobframeError as error:
+            return Replay(1), [{"id": found, "reason": str(error)}]
+    return Replay(1, retried=0 if dry_run else 1), []
 
 
-async def _retry_all(jobs: Jobs, ids: list[str]) -> tuple[int, list[dict[str, str]]]:
-    """Retry each; one that is gone meanwhile is passed over, unless it was the one asked for."""
-    retried = 0
-    refused = []
-    with progress("Retrying", total=len(ids)) as bar:
-        for job_id in ids:
-            try:
-                await jobs.retry(job_id)
-                retried += 1
-            except StoreUnavailable:
-                raise
-            except JobNotFound:
-                if len(ids) == 1:
-                    raise
-            except JobframeError as error:
-                refused.append({"id": job_id, "reason": str(error)})
-            bar.advance(1)
-    return retried, refused
+def _print(done: Replay, refused: list[dict[str, str]], *, dry_run: bool) -> None:
+    spread = f", the last {span(done.spread_ms)} after the first" if done.spread_ms else ""
+    click.echo(f"{done.matched} would be retried{spread}" if dry_run else f"{done.retried} retried{spread}")
+    if done.skipped:
+        click.echo(f"skipped {done.skipped}: they have left their state meanwhile", err=True)
+    for refusal in refused:
+        click.echo(f"refused {refusal['id']}: {refusal['reason']}", err=True)

@@ -9,9 +9,11 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
+from jobframe.client.bulk import Replay
 from jobframe.client.explanation import Explanation
 from jobframe.client.handle import Handle
 from jobframe.client.jobs import Jobs
+from jobframe.client.search import Found, Groups
 from jobframe.core.job import JobInfo, NewJob, State
 from jobframe.core.jobtype import JobType
 from jobframe.store.inspect import Page
@@ -102,6 +104,14 @@ class SyncJobs:
         """Return a page of jobs; see `Jobs.jobs`."""
         return self._run(self._jobs.jobs(type, state, cursor, limit))
 
+    def find(self, type: str | None = None, state: str | None = None, match: str | None = None, **page: Any) -> Found:
+        """Return a page of the jobs that match; see `Jobs.find`."""
+        return self._run(self._jobs.find(type, state, match, **page))
+
+    def groups(self, type: str | None = None, state: str = "failed", match: str | None = None) -> Groups:
+        """Group jobs by what they ended of; see `Jobs.groups`."""
+        return self._run(self._jobs.groups(type, state, match))
+
     def counts(self, type: str | JobType | None = None) -> dict[str, int]:
         """Count jobs by state; see `Jobs.counts`."""
         return self._run(self._jobs.counts(type))
@@ -118,6 +128,10 @@ class SyncJobs:
         """Queue an ended or parked job again; see `Jobs.retry`."""
         self._run(self._jobs.retry(id))
 
+    def retry_all(self, type: str | JobType, **which: Any) -> Replay:
+        """Queue all ended or parked jobs of *type* again, or those that match; see `Jobs.retry_all`."""
+        return self._run(self._jobs.retry_all(type, **which))
+
     def pause(self, type: str | JobType) -> None:
         """Start no more jobs of *type*; see `Jobs.pause`."""
         self._run(self._jobs.pause(type))
@@ -126,11 +140,9 @@ class SyncJobs:
         """Start jobs of *type* again; see `Jobs.resume`."""
         self._run(self._jobs.resume(type))
 
-    def purge(
-        self, type: str | JobType | None = None, *, state: str, older_than: str | dt.timedelta | None = None
-    ) -> int:
+    def purge(self, type: str | JobType | None = None, *, state: str, **which: Any) -> int:
         """Remove jobs with all that is kept of them; see `Jobs.purge`."""
-        return self._run(self._jobs.purge(type, state=state, older_than=older_than))
+        return self._run(self._jobs.purge(type, state=state, **which))
 
 
 @contextmanager

@@ -11,17 +11,13 @@ from typing import Any
 from jobframe.client.coalescer import Coalescer
 from jobframe.client.encoder import Encoder, type_name
 from jobframe.client.ends import Ends
-from jobframe.client.explanation import Explanation, explain
 from jobframe.client.handle import Handle
+from jobframe.client.operator import Operator
 from jobframe.core import ids
-from jobframe.core.duration import to_delay_ms
 from jobframe.core.errors import JobframeError, PayloadError, RestrictedField, UnknownJobType
-from jobframe.core.job import NewJob, State
+from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType, declared
-from jobframe.core.policy import nearest_name
-from jobframe.core.who import who
-from jobframe.store import explain as standing
-from jobframe.store import inspect, operate, policies, purge
+from jobframe.store import inspect, policies
 from jobframe.store.enqueue import Encoded, batches
 from jobframe.store.store import Store
 
@@ -31,12 +27,11 @@ _MAY_BE_OUTDATED = (UnknownJobType, PayloadError, RestrictedField)
 """Refusals that a newer announcement may take back: a producer outlives its workers."""
 
 
-class Jobs:
+class Jobs(Operator):
     """
     The queues of one namespace: enqueue, look, operate.
 
     Attributes:
-        store: The store behind it.
         ends: Waits for results.
 
     """
@@ -50,7 +45,7 @@ class Jobs:
             import_plugin: Imports what may declare a type that nobody has announced; None leaves it unknown.
 
         """
-        self.store = store
+        super().__init__(store)
         self.ends = Ends(store)
         self._import_plugin = import_plugin
         self._encoder = Encoder()
@@ -149,113 +144,10 @@ class Jobs:
         await inspect.info(self.store, id)
         return Handle(self, id, created=False)
 
-    async def jobs(
-        self, type: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
-    ) -> inspect.Page:
-        """
-        Return a page of jobs and the cursor of the next one, None after the last.
-
-        Waiting, delayed and active jobs come soonest first, ended and parked ones newest first.
-
-        Args:
-            type: Only of this type; None is all.
-            state: Only in this state; None is all.
-            cursor: As the page before gave it; None begins.
-            limit: At most so many jobs.
-
-        """
-        return await inspect.jobs(self.store, type, None if state is None else State(state), cursor, limit)
-
-    async def counts(self, type: str | JobType | None = None) -> dict[str, int]:
-        """Count jobs by state, of one type or of all: the first five are now, the rest since the beginning."""
-        return await inspect.counts(self.store, None if type is None else type_name(type))
-
-    async def explain(self, id: str) -> Explanation:
-        """
-        Tell why job *id* does not run, or what it does instead.
-
-        Raises:
-            JobNotFound: No such job.
-
-        """
-        return explain(await standing.read(self.store, id))
-
-    async def cancel(self, id: str, reason: str = "") -> State:
-        """
-        Cancel a job, whatever it is doing; an ended job stays as it is.
-
-        Returns:
-            ``cancelled``, ``active`` when its worker was asked to cancel it, or the state in which it had ended.
-
-        Raises:
-            JobNotFound: No such job.
-
-        """
-        return await operate.cancel(self.store, id, reason)
-
-    async def retry(self, id: str) -> None:
-        """
-        Queue a failed, cancelled or parked job again, its attempts from 0 and its history kept.
-
-        Raises:
-            JobNotFound: No such job.
-            JobframeError: It is in another state, or a live job holds its key.
-
-        """
-        await operate.retry(self.store, id)
-
-    async def pause(self, type: str | JobType) -> None:
-        """
-        Start no more jobs of *type*; what runs goes on.
-
-        Raises:
-            UnknownJobType: Nobody ever announced it.
-
-        """
-        await self._set_paused(type_name(type), "pause")
-
-    async def resume(self, type: str | JobType) -> None:
-        """
-        Start jobs of *type* again.
-
-        Raises:
-            UnknownJobType: Nobody ever announced it.
-
-        """
-        await self._set_paused(type_name(type), "resume")
-
-    async def purge(
-        self, type: str | JobType | None = None, *, state: str, older_than: str | dt.timedelta | None = None
-    ) -> int:
-        """
-        Remove jobs with all that is kept of them.
-
-        Args:
-            type: Only of this type; None is all.
-            state: Only in this state; ``active`` jobs must be cancelled instead.
-            older_than: Only those that ended, were parked or came due at least this long ago: ``"7d"``.
-
-        Returns:
-            How many were removed. A completed job whose id the caller chose stays for ten minutes after its end.
-
-        Raises:
-            ValueError: Jobs in that state cannot be removed, or there is no such state.
-
-        """
-        age_ms = 0 if older_than is None else to_delay_ms(older_than)
-        return await purge.purge(self.store, None if type is None else type_name(type), State(state), age_ms)
-
     async def aclose(self) -> None:
         """Finish what is being sent and stop listening."""
         await self._coalescer.aclose()
         await self.ends.aclose()
-
-    async def _set_paused(self, name: str, action: Any) -> None:
-        try:
-            await operate.pause(self.store, name, action, who())
-        except UnknownJobType:
-            announced = await policies.read(self.store)
-            raise UnknownJobType(name, nearest_name(name, list(announced))) from None
 
     async def _encode_all(self, jobs: list[NewJob]) -> list[Encoded]:
         """Encode *jobs* by what is in force for their types; when that refuses one, by what is in force by now."""

@@ -115,6 +115,8 @@ class JobInfo:
         errors: One `AttemptError` per failed attempt kept, oldest first.
         progress: What its handler last reported: of an active job in this run, of any other in the last that did.
         steps: Names of the steps that are done and not repeated, in the order in which they were.
+        retried_ms: When an operator last retried it; None when nobody did.
+        retried_by: Who did: ``user@host``.
 
     """
 
@@ -134,3 +136,11 @@ class JobInfo:
     errors: tuple[AttemptError, ...] = ()
     progress: Progress | None = None
     steps: tuple[str, ...] = ()
+    retried_ms: int | None = None
+    retried_by: str = ""
+
+    @property
+    def since_ms(self) -> int | None:
+        """When it entered its state, or is due."""
+        moments = (self.finished_ms, self.started_ms, self.due_ms, self.enqueued_ms)
+        return next((ms for ms in moments if ms is not None), None)

@@ -46,6 +46,11 @@ class Rate:
         """Whole microseconds between the starts of a steady flow, rounded up so that no window ever holds one more."""
         return math.ceil(1_000 * self.period_ms / (self.count - self.burst + 1))
 
+    @property
+    def spacing_us(self) -> int:
+        """Whole microseconds between starts that are spread evenly, with no burst, rounded up for the same reason."""
+        return math.ceil(1_000 * self.period_ms / self.count)
+
     def __str__(self) -> str:
         """Write it as jobs.toml does: ``100/m``."""
         (unit,) = [unit for unit, ms in _PERIODS_MS.items() if ms == self.period_ms]

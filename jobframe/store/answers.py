@@ -139,6 +139,7 @@ def _job_info(row: Sequence[bytes]) -> JobInfo:
         history = Record.decode(record)
     except Unreadable:
         history = Record()  # a damaged record hides no job
+    retried_ms, _, retried_by = history.retried.partition(" ")
     return JobInfo(
         id=ids.join(text(type_name), text(unique)),
         type=text(type_name),
@@ -156,6 +157,8 @@ def _job_info(row: Sequence[bytes]) -> JobInfo:
         errors=history.errors,
         progress=_progress(progress, at_ms if in_state is State.ACTIVE else 0),
         steps=tuple(text(steps).splitlines()),
+        retried_ms=int(retried_ms) if retried_ms.isdigit() else None,
+        retried_by=retried_by,
     )
 
 

@@ -120,6 +120,7 @@ class Record:
         interrupts: Times it was given back at a shutdown.
         snoozes: Times it asked to be run later.
         errors: The newest `AttemptError`s, oldest first.
+        retried: When an operator last retried it, and who: ``"<ms> <user>@<host>"``; empty when nobody did.
 
     """
 
@@ -128,11 +129,13 @@ class Record:
     interrupts: int = 0
     snoozes: int = 0
     errors: tuple[AttemptError, ...] = ()
+    retried: str = ""
 
     def encode(self) -> bytes:
-        """Write it as the scripts count in it: ``attempts,crashes,interrupts,snoozes|[errors]``."""
-        counts = f"{self.attempts},{self.crashes},{self.interrupts},{self.snoozes}|"
-        return counts.encode() + _encode(self.errors[-MAX_ERRORS_KEPT:])
+        """Write it as the scripts count in it: ``attempts,crashes,interrupts,snoozes[,retried]|[errors]``."""
+        counts = f"{self.attempts},{self.crashes},{self.interrupts},{self.snoozes}"
+        retried = f",{self.retried}" if self.retried else ""
+        return f"{counts}{retried}|".encode() + _encode(self.errors[-MAX_ERRORS_KEPT:])
 
     @staticmethod
     def decode(value: bytes) -> Record:
@@ -147,12 +150,14 @@ class Record:
             return _EMPTY
         counts, _, history = value.partition(b"|")
         try:
-            attempts, crashes, interrupts, snoozes = map(int, counts.split(b","))
+            attempts, crashes, interrupts, snoozes, *retried = counts.decode().split(",", 4)
             errors = _decode_errors(history or b"[]")
+            numbers = (int(attempts), int(crashes), int(interrupts), int(snoozes))
+            record = Record(*numbers, errors, *retried)
         except (ValueError, RecursionError, msgspec.MsgspecError):
             reason = "unreadable: its record is damaged"
             raise Unreadable(reason) from None
-        return Record(attempts, crashes, interrupts, snoozes, errors)
+        return record
 
 
 _EMPTY = Record()

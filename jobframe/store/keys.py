@@ -110,7 +110,7 @@ class Keys:
         return self._plain(f"payload:{type}")
 
     def record(self, type: str) -> str:
-        """Hash: id → ``attempts,crashes,interrupts,snoozes|history``; only once there are any."""
+        """Hash: id → ``attempts,crashes,interrupts,snoozes[,ms who retried it]|history``; only once there are any."""
         return self._plain(f"record:{type}")
 
     def reason(self, type: str) -> str:

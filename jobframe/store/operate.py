@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+import attrs
 import msgspec
 
 from jobframe.core import ids
 from jobframe.core.errors import JobframeError, JobNotFound, UnknownJobType
-from jobframe.core.job import State
+from jobframe.core.job import JobInfo, State
 from jobframe.store.store import Store
 
-__all__ = ["KeyHeld", "NotRetryable", "cancel", "pause", "retry"]
+__all__ = ["KeyHeld", "NotRetryable", "Verdict", "cancel", "pause", "retry", "retry_some"]
 
 
 class NotRetryable(JobframeError):
@@ -67,9 +69,9 @@ async def cancel(store: Store, job_id: str, reason: str = "") -> State:
     return State(state)
 
 
-async def retry(store: Store, job_id: str) -> None:
+async def retry(store: Store, job_id: str, who: str) -> None:
     """
-    Queue a failed, cancelled or parked job again: attempts from 0, history kept.
+    Queue a failed, cancelled or parked job again: attempts from 0, history kept, and *who* asked for it.
 
     Raises:
         JobNotFound: No such job.
@@ -79,14 +81,65 @@ async def retry(store: Store, job_id: str) -> None:
 
     """
     type_name, unique = ids.split(job_id)
-    verdict, *detail = [part.decode() for part in await store.run("retry", type_name, unique)]
+    _, verdict, detail = await store.run("retry", type_name, who, 0, 0, "", unique, "")
+    if refusal := _refusal(job_id, type_name, verdict.decode(), detail.decode()):
+        raise refusal
+
+
+@attrs.frozen
+class Verdict:
+    """
+    What became of one job of `retry_some`.
+
+    Attributes:
+        id: Job id.
+        refusal: None when it is queued again, else why it is not.
+
+    """
+
+    id: str
+    refusal: JobframeError | None
+
+
+async def retry_some(
+    store: Store, jobs: Sequence[JobInfo], state: State, who: str, *, gap_us: int = 0, next_us: int = 0
+) -> tuple[list[Verdict], int]:
+    """
+    Queue again those of *jobs*, all of one type, that are still in *state* and since the same moment.
+
+    Args:
+        store: Where.
+        jobs: Some jobs as they were seen, a page at most: the script reads their payloads, in which the keys stand.
+        state: The state they were seen in.
+        who: Who asks for it.
+        gap_us: So many microseconds after one job the next is due; 0 has all due now.
+        next_us: When the first is due, as the call before answered it, or 0 for now.
+
+    Returns:
+        What became of each, and when the next may be due.
+
+    Raises:
+        StoreUnavailable: The server cannot be reached or used.
+
+    """
+    type_name = jobs[0].type
+    members = [part for each in jobs for part in (ids.split(each.id)[1], each.since_ms or "")]
+    due, *answer = await store.run("retry", type_name, who, gap_us, next_us, state, *members)
+    return [
+        Verdict(each.id, _refusal(each.id, type_name, verdict.decode(), detail.decode()))
+        for each, verdict, detail in zip(jobs, answer[::2], answer[1::2], strict=True)
+    ], int(due)
+
+
+def _refusal(job_id: str, type_name: str, verdict: str, detail: str) -> JobframeError | None:
     match verdict:
         case "NONE":
-            raise JobNotFound(job_id)
+            return JobNotFound(job_id)
         case "STATE":
-            raise NotRetryable(job_id, detail[0])
+            return NotRetryable(job_id, detail)
         case "HELD":
-            raise KeyHeld(job_id, ids.join(type_name, detail[0]))
+            return KeyHeld(job_id, ids.join(type_name, detail))
+    return None
 
 
 async def pause(store: Store, type_name: str, action: Literal["pause", "resume"], who: str) -> None:

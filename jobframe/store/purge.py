@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from jobframe.core.job import State
+from collections.abc import Sequence
+
+from jobframe.core import ids
+from jobframe.core.job import JobInfo, State
 from jobframe.store import inspect
 from jobframe.store.store import Store
 
-__all__ = ["count", "purge", "trim"]
+__all__ = ["check_state", "count", "purge", "purge_some", "trim"]
 
 _AT_ONCE = 500
 """Jobs per call: the server answers nobody else meanwhile."""
@@ -39,6 +42,18 @@ async def purge(store: Store, type_name: str | None, state: State, older_than_ms
     return removed
 
 
+async def purge_some(
+    store: Store, jobs: Sequence[JobInfo], state: State, older_than_ms: int = 0, *, dry_run: bool = False
+) -> int:
+    """Remove, or only count, those of *jobs*, all of one type, that `purge` would, unless they changed meanwhile."""
+    members = [part for each in jobs for part in (ids.split(each.id)[1], each.since_ms or 0)]
+    total, more = 0, 1
+    while more:
+        some, more = await store.run("purge", jobs[0].type, state, older_than_ms, 0 if dry_run else _AT_ONCE, *members)
+        total += some
+    return total
+
+
 async def count(store: Store, type_name: str | None, state: State, older_than_ms: int = 0) -> int:
     """Count the jobs that `purge` would remove; arguments and errors are the same."""
     total = 0
@@ -65,9 +80,20 @@ async def trim(store: Store) -> int:
     return total
 
 
-async def _types(store: Store, type_name: str | None, state: State) -> list[str]:
+def check_state(state: State) -> None:
+    """
+    Refuse the state whose jobs cannot be removed.
+
+    Raises:
+        ValueError: It is ``active``.
+
+    """
     if state is State.ACTIVE:
         raise ValueError("active jobs cannot be purged: cancel them, and they end")
+
+
+async def _types(store: Store, type_name: str | None, state: State) -> list[str]:
+    check_state(state)
     if type_name is not None:
         return [type_name]
     return [each.type for each in (await inspect.snapshot(store, "")).types]

@@ -9,6 +9,7 @@ import pytest
 from jobframe.core.job import AttemptError
 from jobframe.core.outcome import Completed, Failed, Parked
 from jobframe.core.progress import Progress
+from jobframe.core.who import who
 from jobframe.store.codec import Record
 from jobframe.store.notes import encode_progress
 
@@ -235,7 +236,9 @@ def test_retry_of_all_takes_the_type_and_state_asked_for(hands, enqueue, cli, cl
     assert {
         "matched": 2,
         "retried": 2,
+        "skipped": 0,
         "refused": [],
+        "spread_ms": 0,
     } == cli_json("retry", "--type", "doc.embed", "--state", "failed")
     counts = cli_json("stats")["jobs"]
     assert (0, 1, 2) == (counts["failed"], counts["parked"], counts["waiting"])
@@ -251,6 +254,94 @@ def test_retry_names_the_job_whose_key_is_held_by_another(hands, enqueue, cli_js
     assert other in refusal["reason"]
 
 
-@pytest.mark.parametrize("words", [[], ["a:b", "--type", "a", "--state", "failed"], ["--type", "a"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["a:b", "--type", "a", "--state", "failed"],
+        ["--type", "a"],
+        ["--state", "failed"],
+        ["a:b", "--match", "x"],
+        ["a:b", "--rate", "1/s"],
+        ["--type", "a", "--state", "failed", "--rate", "1/w"],
+        ["--type", "a", "--state", "failed", "--match", ""],
+        ["--type", "a", "--state", "waiting"],
+    ],
+)
 def test_retry_wants_either_an_id_or_type_and_state(hands, cli, words):
     assert 2 == cli("retry", *words)[0]
+
+
+def failed(error, message):
+    """End a job by that error."""
+    record = Record(attempts=1, errors=(AttemptError(1, 0, "w1", 5, error, message),))
+    return Failed(f"exhausted: 1 of 1 attempts failed, the last with {error}"), record.encode()
+
+
+@pytest.fixture
+def two_kinds(hands, enqueue):
+    """Three jobs that failed for want of a route, one for a bad row."""
+    for number, (error, message) in enumerate([("OSError", "no route to 10.0.0.{}")] * 3 + [("ValueError", "bad row")]):
+        enqueue("--id", f"n{number}")
+        hands.work(*failed(error, message.format(number)))
+
+
+def test_failures_are_listed_by_what_they_have_in_common(two_kinds, cli, cli_json):
+    document = cli_json("list", "--group")
+    large, small = document.pop("groups")
+    assert {"scanned": 4, "complete": True} == document
+    assert {
+        "fingerprint": cli_json("show", "doc.embed:n0")["fingerprint"],
+        "error": "OSError",
+        "message": "no route to 10.0.0.2",
+        "count": 3,
+        "types": ["doc.embed"],
+        "first_at": cli_json("show", "doc.embed:n0")["finished_at"],
+        "last_at": cli_json("show", "doc.embed:n2")["finished_at"],
+        "newest": "doc.embed:n2",
+    } == large
+    assert ("ValueError", 1) == (small["error"], small["count"])
+    _, out, _ = cli("list", "--group", "--state", "failed", "--type", "doc.embed")
+    assert "OSError: no route to 10.0.0.2" in out
+    assert large["fingerprint"] in out
+    assert large["fingerprint"] in cli("show", "doc.embed:n1")[1]
+    assert (0, "No job matches.\n") == cli("list", "--group", "--state", "parked")[:2]
+
+
+def test_a_list_is_narrowed_to_what_matches(two_kinds, cli, cli_json):
+    document = cli_json("list", "--match", "BAD ROW")
+    assert (["doc.embed:n3"], 4, True) == (
+        [job["id"] for job in document["jobs"]],
+        document["scanned"],
+        document["complete"],
+    )
+    assert ["doc.embed:n1"] == [job["id"] for job in cli_json("list", "--match", "n1")["jobs"]]
+    assert "doc.embed:n3" not in cli("list", "--match", "no route")[1]
+
+
+@pytest.mark.parametrize("words", [["--cursor", "x"], ["--state", "waiting"], ["--match", ""]])
+def test_a_list_of_groups_takes_no_page_and_only_what_ended_badly(two_kinds, cli, words):
+    assert 2 == cli("list", "--group", *words)[0]
+
+
+def test_those_that_match_are_retried_at_a_rate_after_a_dry_run_has_counted_them(two_kinds, cli, cli_json):
+    words = ("retry", "--type", "doc.embed", "--state", "failed", "--match", "no route", "--rate", "1/m")
+    assert (0, "3 would be retried, the last 2m after the first\n") == cli(*words, "--dry-run")[:2]
+    assert {"matched": 3, "retried": 0, "skipped": 0, "refused": [], "spread_ms": 120_000} == cli_json(
+        *words, "--dry-run"
+    )
+    assert 4 == cli_json("stats")["jobs"]["failed"]
+    assert (0, "3 retried, the last 2m after the first\n") == cli(*words)[:2]
+    counts = cli_json("stats")["jobs"]
+    assert (1, 1, 2) == (counts["failed"], counts["waiting"], counts["delayed"])
+    shown = cli_json("show", "doc.embed:n0")
+    assert (who(), 0, 1) == (shown["retried_by"], shown["attempts"], len(shown["errors"]))
+    assert f"by {who()}" in cli("show", "doc.embed:n0")[1]
+    assert None is cli_json("show", "doc.embed:n3")["retried_by"]
+
+
+def test_purge_removes_those_that_match(two_kinds, cli, cli_json):
+    words = ("purge", "--type", "doc.embed", "--state", "failed", "--match", "no route")
+    assert (0, "3 would be removed\n") == cli(*words, "--dry-run")[:2]
+    assert (0, "3 removed\n") == cli(*words, "--yes")[:2]
+    assert ["doc.embed:n3"] == [job["id"] for job in cli_json("list")["jobs"]]

@@ -131,7 +131,8 @@ async def test_a_job_that_failed_or_was_stopped_is_queued_again_with_its_history
     assert (info.state.value, info.reason, info.due_ms) == ("waiting", "", world.now)
     (job,) = (await world.claim()).jobs
     assert job.payload.endswith(b';g;p4\n{"body":{"n":1}}')
-    assert Record(attempts=0, crashes=2, interrupts=1, snoozes=0) == Record.decode(job.record)
+    retried = f"{world.now} tester"
+    assert Record(attempts=0, crashes=2, interrupts=1, snoozes=0, retried=retried) == Record.decode(job.record)
 
 
 @pytest.mark.parametrize(

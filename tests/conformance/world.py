@@ -191,7 +191,7 @@ class World:
         return await operate.cancel(self.store, id, reason)
 
     async def retry(self, id: str) -> None:
-        await operate.retry(self.store, id)
+        await operate.retry(self.store, id, "tester")
 
     async def pause(self, type: str, action: Any = "pause") -> None:
         await operate.pause(self.store, type, action, "tester")

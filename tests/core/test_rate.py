@@ -60,3 +60,9 @@ def test_no_window_of_one_period_sees_more_starts_than_the_rate(rate):
 @given(RATES)
 def test_a_steady_flow_is_at_least_nine_tenths_of_the_rate(rate):
     assert rate.interval_us * rate.count * 0.9 <= 1_000 * rate.period_ms
+
+
+@given(RATES)
+def test_evenly_spread_starts_use_the_whole_rate_and_no_window_sees_one_too_many(rate):
+    assert rate.count * rate.spacing_us >= 1_000 * rate.period_ms
+    assert rate.count * (rate.spacing_us - 1) < 1_000 * rate.period_ms

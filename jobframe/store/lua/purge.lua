@@ -1,5 +1,6 @@
 -- Remove jobs of one type in one state with all that is kept of them; what runs is never touched.
--- ARGV: clock, type, state, least age in ms, most jobs, or 0 to count only
+-- ARGV: clock, type, state, least age in ms, most jobs, or 0 to count only, then, to take no others, per job:
+--       id, when it ended or is due
 --       Age counts from a job's end, from its parking, or from when it came due.
 -- Returns: {how many were removed or would be, 1 when it should be called again}
 local t, state, age, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -7,13 +8,38 @@ local QUEUES = {'queue:' .. t .. ':h', 'queue:' .. t .. ':n', 'queue:' .. t .. '
 local INDEXES = {waiting = QUEUES, delayed = QUEUES, parked = {'parked:' .. t}, failed = {'failed:' .. t},
                  cancelled = {'cancelled:' .. t}, completed = {'completed:' .. t, 'given:' .. t}}
 local LIVE = {waiting = true, delayed = true, parked = true}
+local ALL = #ARGV == 5
 local bytes_left = 1048576 -- a live job's exclusion key stands in its payload: a batch ends after a mebibyte of them
 
--- The times whose jobs go. A completed job whose id the caller chose answers a resend for a while, whoever purges.
+-- A completed job whose id the caller chose answers a resend for a while, whoever purges.
+local function least_age(index)
+  return index == 'given:' .. t and math.max(age, GIVEN_KEPT) or age
+end
+
+-- The times whose jobs go.
 local function span(index)
   if state == 'delayed' then return '(' .. whole(now), age > 0 and '-inf' or '+inf' end
-  local least = index == 'given:' .. t and math.max(age, GIVEN_KEPT) or age
-  return '-inf', whole(now - least)
+  return '-inf', whole(now - least_age(index))
+end
+
+-- Does the job stand in the index since that very time, and is that one whose jobs go?
+local function is_meant(index, id, since)
+  local score = tonumber(call('ZSCORE', P .. index, id))
+  if score ~= tonumber(since) then return false end
+  if state == 'delayed' then return age == 0 and score > now end
+  return score <= now - least_age(index)
+end
+
+local function candidates(index, n)
+  if ALL then
+    local first, last = span(index)
+    return call('ZRANGEBYSCORE', P .. index, first, last, 'LIMIT', 0, n)
+  end
+  local meant = {}
+  for at = 6, #ARGV, 2 do
+    if is_meant(index, ARGV[at], ARGV[at + 1]) then meant[#meant + 1] = ARGV[at] end
+  end
+  return meant
 end
 
 -- Free the exclusion keys of live jobs; returns those that were reached before the batch was full.
@@ -34,11 +60,10 @@ end
 
 local count = 0
 for _, index in ipairs(INDEXES[state]) do
-  local first, last = span(index)
   if most == 0 then
-    count = count + call('ZCOUNT', P .. index, first, last)
+    count = count + (ALL and call('ZCOUNT', P .. index, span(index)) or #candidates(index, 0))
   elseif count < most then
-    local ids = call('ZRANGEBYSCORE', P .. index, first, last, 'LIMIT', 0, most - count)
+    local ids = candidates(index, most - count)
     if LIVE[state] then ids = released(ids) end
     forget(t, state, ids)
     if state == 'parked' then variadic('ZREM', P .. 'needs:' .. t, ids) end
