@@ -9,7 +9,10 @@ child is up, and is of no use any more once an idle child was killed from outsid
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -118,7 +121,7 @@ class _Child:
         self._booted = True
         self._theirs.close()
         if self._killed:  # before there was a process to kill
-            self._process.kill()
+            self._end()
         elif not self._pipe.poll(_BOOT_WITHIN_S):
             self.kill()
         (answer,) = self._receive()
@@ -136,6 +139,13 @@ class _Child:
         """End the process; whoever waits for its answer learns of it once it has ended."""
         self._killed = True
         if self._booted:
+            self._end()
+
+    def _end(self) -> None:
+        """Kill the process and whatever its handler has started: they are one group."""
+        if self._process.pid is not None and self._process.exitcode is None:
+            with contextlib.suppress(ProcessLookupError):  # it has not made its group yet
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
 
     def _receive(self) -> Sequence[Answer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import time
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -235,6 +236,13 @@ def _report_blocking(ctx, work):
     return _hold_blocking(ctx, Work("hold", text="reported"))
 
 
+def _spawn(ctx, _work):
+    """Start a program that runs on, and wait for it."""
+    program = subprocess.Popen(["sleep", "600"])
+    note(f"spawned {program.pid}", ctx)
+    program.wait()
+
+
 def _once_blocking(ctx, work):
     for step in work.text.split():
         with ctx.once(step) as first:
@@ -338,6 +346,15 @@ def _arq_retry(work):
     return Retry(defer=work.n / 1000)
 
 
+def exists(pid):
+    """Whether there is such a process, if only one whose end nobody has noticed."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _log(ctx, work):
     ctx.log.info("at work", step=work.n)
     return ctx.job_id
@@ -351,6 +368,7 @@ BLOCKS = {
     "report": _report_blocking,
     "report_fail": _report_blocking,
     "once": _once_blocking,
+    "spawn": _spawn,
     "once_and_hold": _once_and_hold_blocking,
 }
 WAITS = {
@@ -388,6 +406,7 @@ ANSWERS = {
         ctx.enqueued_at < ctx.deadline,
     ],
     "flaky": _flaky,
+    "exists": lambda _, work: exists(work.n),
     "class": lambda *_: jobframe.Cancel,
     "log": _log,
 }

@@ -91,14 +91,3 @@ async def test_a_raised_limit_is_used_at_once_and_a_lowered_one_kept(fleet):
     await fleet.ended()
 
     assert 4 == fleet.ledger.most_at_once()
-
-
-async def test_a_paused_type_starts_nothing_until_it_is_resumed(fleet):
-    async with fleet.here():
-        await fleet.jobs.pause("work.loop")
-        paused = await fleet.jobs.enqueue("work.loop", {"text": "resumed"})
-        assert "" == await (await fleet.jobs.enqueue("work.other")).result(timeout=30)
-        assert not fleet.ledger.starts()[paused.id]
-        await fleet.jobs.resume("work.loop")
-
-        assert "resumed" == await paused.result(timeout=30)

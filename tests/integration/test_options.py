@@ -10,7 +10,6 @@ import pytest
 from jobframe.core.errors import JobFailed, Timeout
 from jobframe.core.job import State
 from jobframe.store.store import Store
-from tests.fleet.workers import until
 
 EVERYWHERE = ["work.loop", "work.thread", "work.process", "work.process_async"]
 
@@ -56,32 +55,6 @@ async def test_a_delay_is_waited_for(fleet):
         assert ["delayed", "dated"] == [await delayed.result(timeout=30), await dated.result(timeout=30)]
 
 
-async def test_an_expired_job_never_starts(fleet):
-    fleet.configure('[jobs."work.loop"]\nconcurrency = 1')
-    async with fleet.here():
-        first = await fleet.jobs.enqueue("work.loop", {"do": "hold", "text": "first"})
-        await until(fleet.ledger.starts, "the first starts")
-        late = await fleet.jobs.enqueue("work.loop", expires="1ms")
-        fleet.ledger.open_gate("first")
-
-        with pytest.raises(JobFailed, match="expired"):
-            await late.result(timeout=30)
-    assert {first.id: 1} == fleet.ledger.starts()
-    assert 1 == (await fleet.jobs.counts())["expired"]
-
-
-async def test_jobs_of_higher_priority_start_first(fleet):
-    fleet.configure('[jobs."work.loop"]\nconcurrency = 1')
-    async with fleet.here():
-        await fleet.jobs.pause("work.loop")
-        handles = {each: await fleet.jobs.enqueue("work.loop", priority=each) for each in ("low", "normal", "high")}
-        await fleet.jobs.resume("work.loop")
-        await fleet.ended()
-
-    order = [line.job for line in fleet.ledger.lines("start")]
-    assert [handles[each].id for each in ("high", "normal", "low")] == order
-
-
 async def test_the_same_id_and_the_same_key_find_the_job_that_is_there(fleet):
     async with fleet.here():
         first = await fleet.jobs.enqueue("work.loop", {"do": "hold", "text": "same"}, id="x", key="k")
@@ -106,26 +79,6 @@ async def test_a_result_is_waited_for_until_the_time_is_up(fleet):
         fleet.ledger.open_gate("result")
 
         assert "result" == await handle.result()
-
-
-@pytest.mark.parametrize("type_name", EVERYWHERE)
-async def test_follow_ups_are_sent_with_the_completion_of_their_job(fleet, type_name):
-    async with fleet.here():
-        parent = await fleet.jobs.enqueue(type_name, {"do": "follow", "text": "child"})
-        child = await fleet.jobs.job(await parent.result(timeout=30))
-
-        assert "child" == await child.result(timeout=30)
-
-
-@pytest.mark.parametrize("type_name", EVERYWHERE)
-async def test_follow_ups_of_a_failed_attempt_are_dropped(fleet, type_name):
-    fleet.configure(f'[jobs."{type_name}"]\nmax_retries = 0')
-    async with fleet.here():
-        parent = await fleet.jobs.enqueue(type_name, {"do": "follow", "n": 1})
-        await fleet.ended()
-
-    assert State.FAILED == await parent.status()
-    assert {parent.id: 1} == fleet.ledger.starts()
 
 
 @pytest.mark.parametrize("type_name", EVERYWHERE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
 
 from jobframe.core.errors import JobCancelled, JobFailed
@@ -40,6 +43,44 @@ async def test_a_handler_over_its_timeout_is_stopped_before_its_slot_is_free(fle
     assert last_sign < fleet.ledger.runs(after.id)[0].start
     assert (1, ["TimeoutError"]) == (info.attempts, [error.error for error in info.errors])
     assert "over its timeout of 300 ms" == info.errors[0].message
+
+
+@pytest.mark.parametrize("type_name", ["work.process", "work.process_async"])
+async def test_the_process_of_a_job_over_its_timeout_is_gone_before_its_slot_is_free(fleet, type_name):
+    fleet.configure(f'[jobs."{type_name}"]\ntimeout = "1s"\nmax_retries = 0\nconcurrency = 1')
+    async with fleet.here():
+        late = await hold(fleet, type_name)
+        (run,) = fleet.ledger.runs(late.id)
+        after = await fleet.jobs.enqueue(type_name, {"do": "exists", "n": run.pid})
+
+        assert (await after.result(timeout=30)) is False
+    assert run.pid not in (os.getpid(), fleet.ledger.runs(after.id)[0].pid)
+    assert State.FAILED == await late.status()
+
+
+@pytest.mark.parametrize("end", ["timeout", "cancel"])
+async def test_the_programs_that_a_stopped_handler_has_started_end_with_it(fleet, end):
+    async with fleet.here():
+        timeout = "1s" if end == "timeout" else "1h"
+        handle = await fleet.jobs.enqueue("work.process", {"do": "spawn"}, timeout=timeout, max_retries=0)
+        await until(lambda: spawned(fleet), "the program is started")
+        if end == "cancel":
+            await handle.cancel()
+        with pytest.raises(JobFailed if end == "timeout" else JobCancelled):
+            await handle.result(timeout=30)
+
+        await until(lambda: not runs(spawned(fleet)), "the program has ended")
+
+
+def spawned(fleet):
+    """The process that a handler has started."""
+    return next((int(line.what.split()[1]) for line in fleet.ledger.lines() if line.what.startswith("spawned")), 0)
+
+
+def runs(pid):
+    """Whether that process runs; one that has ended may stand in the list until its parent notices."""
+    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(status.strip()) and not status.startswith("Z")
 
 
 async def test_a_thread_over_its_timeout_keeps_its_slot_and_the_timeout_stands(fleet):
