@@ -1,9 +1,8 @@
-"""Whose turn it is: types share by priority, none waits for ever, and within a type the older job starts first."""
+"""Whose turn it is: types share a full worker, none of them waits for ever; their priorities are in tests/policy."""
 
 import pytest
 
-from jobframe.core.outcome import Failed, Retried
-from tests.conformance.world import SECOND, names
+from tests.conformance.world import names
 
 
 async def test_types_of_equal_priority_share_alike(world):
@@ -12,23 +11,6 @@ async def test_types_of_equal_priority_share_alike(world):
     started = [job.type for _ in range(90) for job in (await world.claim(room=1, quantum=1)).jobs]
 
     assert [30, 30, 30] == [started.count(name) for name in "abc"]
-
-
-@pytest.mark.parametrize(
-    ("room", "quantum", "claims"), [(1, 1, 70), (7, 1, 10), (70, 1, 1), (70, 16, 6), (1, 16, 560), (3, 8, 280)]
-)
-async def test_types_share_four_to_two_to_one_by_their_priority(world, room, quantum, claims):
-    for worker, priority in (("w1", "low"), ("w2", "high"), ("w3", "normal")):
-        await world.join(worker, priority, priority=priority)
-        await world.leave(worker)
-    await world.join("w4", "high", "low", "normal", apply=False)
-    for name in ("high", "low", "normal"):
-        for _ in range(8):
-            await world.send(*(world.job(name) for _ in range(60)))
-    started = [job.type for _ in range(claims) for job in (await world.claim("w4", room, quantum=quantum)).jobs]
-
-    shares = [started.count(name) * 7 / len(started) for name in ("high", "normal", "low")]
-    assert shares == pytest.approx([4, 2, 1], rel=0.15)
 
 
 async def test_a_type_that_is_often_full_does_not_keep_the_others_from_starting(world):
@@ -121,66 +103,3 @@ async def test_a_type_with_a_large_backlog_costs_a_small_one_neither_time_nor_tu
 async def commands_run(world):
     stats = await world.store.redis.info("commandstats")
     return sum(stat["calls"] for stat in stats.values())
-
-
-async def test_a_job_of_higher_priority_starts_before_those_up_to_a_minute_older(world):
-    await world.join("w1", "a")
-    for unique, seconds, priority in (
-        ("n65", 65, None), ("n58", 58, None), ("h0", 0, "high"), ("h3", 3, "high"), ("l117", 117, "low"),
-        ("l124", 124, "low"), ("n0", 0, "normal"),
-    ):  # fmt: skip
-        await world.enqueue("a", unique, when=f"@{world.now - seconds * SECOND}", priority=priority)
-
-    order = ["n65", "l124", "h3", "h0", "n58", "l117", "n0"]
-    assert order == [job.unique for _ in order for job in (await world.claim(room=1)).jobs]
-
-
-async def test_priorities_hold_within_one_claim(world):
-    await world.join("w1", "a")
-    for priority in ("low", "normal", "high"):
-        await world.send(*(world.job("a", f"{priority[0]}{i}", priority=priority) for i in range(3)))
-
-    assert ["hhhnn", "nlll"] == ["".join(job.unique[0] for job in (await world.claim(room=5)).jobs) for _ in range(2)]
-
-
-async def test_a_job_whose_own_priority_is_that_of_its_type_is_like_the_others(world):
-    await world.join("w1", "a", priority="high")
-    await world.enqueue("a", "x", priority="high")
-    await world.enqueue("a", "y", priority="normal")
-
-    assert {"x"} == (await world.dump())["queue:a:n"].keys()
-    assert ["a:x", "a:y"] == names(await world.claim())
-
-
-async def give_back_by_leaving(world, job):
-    await world.leave("w1")
-
-
-async def give_back_by_dying(world, job):
-    await world.bury("w1")
-
-
-async def give_back_by_retry(world, job):
-    await world.end("w1", job, Retried(0))
-
-
-async def give_back_by_the_operator(world, job):
-    await world.end("w1", job, Failed("why"))
-    await world.retry("a:x")
-
-
-@pytest.mark.parametrize("priority", ["high", "low"])
-@pytest.mark.parametrize(
-    "give_back", [give_back_by_leaving, give_back_by_dying, give_back_by_retry, give_back_by_the_operator]
-)
-async def test_a_job_given_back_after_its_types_priority_changed_is_found(world, give_back, priority):
-    """It then stands in a queue that claims had no need to look into before."""
-    await world.join("w1", "a")
-    await world.join("w2", "a")
-    await world.enqueue("a", "x", priority="normal")
-    (job,) = (await world.claim("w1")).jobs
-    await world.join("w2", "a", priority=priority)
-
-    await give_back(world, job)
-
-    assert ["a:x"] == names(await world.claim("w2"))
