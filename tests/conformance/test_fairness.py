@@ -103,3 +103,63 @@ async def test_a_type_with_a_large_backlog_costs_a_small_one_neither_time_nor_tu
 async def commands_run(world):
     stats = await world.store.redis.info("commandstats")
     return sum(stat["calls"] for stat in stats.values())
+
+
+async def in_lanes(world, **policies):
+    """Have worker w1 run types of these priorities, each in a lane of its own but for the first two."""
+    names_ = list(policies)
+    for n, (name, priority) in enumerate(policies.items()):
+        await world.join(f"x{n}", name, priority=priority)
+        await world.leave(f"x{n}")
+    for n, name in enumerate(names_[2:]):
+        await world.join(f"y{n}", name, apply=False)
+    await world.join("w1", *names_, apply=False)
+    for name in names_:
+        for _ in range(8):
+            await world.send(*(world.job(name) for _ in range(60)))
+
+
+async def starts(world, claims, room=1, lanes=None):
+    """Claim, end what was claimed, and so on; return the types that started."""
+    started = []
+    for _ in range(claims):
+        jobs = (await world.claim("w1", room, quantum=1, lanes=lanes)).jobs
+        started += [job.type for job in jobs]
+        await world.complete("w1", jobs)
+    return started
+
+
+async def test_types_of_several_lanes_share_like_those_of_one(world):
+    await in_lanes(world, a="normal", b="normal", c="normal")
+    assert 2 == len(set(world.lanes.values()))
+    started = await starts(world, 90)
+
+    assert [30, 30, 30] == [started.count(name) for name in "abc"]
+
+
+@pytest.mark.parametrize(("room", "claims"), [(1, 140), (7, 40), (16, 30)])
+async def test_types_of_several_lanes_share_by_their_priority(world, room, claims):
+    await in_lanes(world, low="low", high="high", normal="normal", other="high")
+    assert 3 == len(set(world.lanes.values()))
+    started = await starts(world, claims, room)
+
+    shares = [started.count(name) * 11 / len(started) for name in ("high", "other", "normal", "low")]
+    assert [4, 4, 2, 1] == pytest.approx(shares, rel=0.15)
+
+
+async def test_a_lane_in_which_nobody_had_room_does_not_get_every_turn_afterwards(world):
+    await in_lanes(world, a="normal", b="normal", c="normal")
+    await starts(world, 200, lanes={world.lanes["a"]: 1})
+    started = await starts(world, 30)
+
+    assert [10, 10, 10] == pytest.approx([started.count(name) for name in "abc"], abs=3)
+
+
+async def test_a_lane_far_ahead_of_the_others_does_not_wait_until_they_have_caught_up(world):
+    """No claim brings one there; a namespace of an earlier version had no common front."""
+    await in_lanes(world, a="normal", b="normal", c="normal")
+    await world.store.redis.zadd(world.store.keys.prefix + f"ready:{world.lanes['c']}", {"c": 10**6})
+    await world.store.redis.hset(world.store.keys.prefix + "passes", "c", str(10**6))
+    started = await starts(world, 70, room=10)
+
+    assert 33 == pytest.approx(started[600:].count("c"), abs=10)

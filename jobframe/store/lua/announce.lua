@@ -64,7 +64,7 @@ for lane in pairs(left) do
   if not in_use[lane] then
     call('DEL', P .. 'wake:' .. lane)
     call('HDEL', P .. 'control', 'watch:' .. lane)
-    call('HDEL', P .. 'passes', 'lane:' .. lane)
+    call('HDEL', P .. 'passes', 'lane:' .. lane, 'shift:' .. lane)
   end
 end
 if changed then

@@ -10,6 +10,7 @@ if not is_member(worker) then return {'GONE'} end
 -- What one call may do, lest it hold up everybody else's: looks at the lanes, also when all they find has expired; jobs
 -- of one type at once, jobs in all, bytes of payloads after which no more are taken.
 local ROUNDS, FRUITLESS_ROUNDS, MOST_AT_ONCE, MOST_JOBS, MOST_BYTES = 16, 256, 128, 2000, 1048576
+local LARGEST_LAG = 1 -- of a lane behind the front, in passes
 local answer = {'OK', whole(now), '', 0, 0}
 
 -- Append the jobs of one type to the answer.
@@ -51,7 +52,10 @@ for i = 6, #ARGV, 2 do
 end
 if #lanes == 0 then return answer end
 local control = call('HMGET', P .. 'control', unpack(control_fields))
+for i, lane in ipairs(lanes) do pass_fields[#lanes + i] = 'shift:' .. lane.name end
+pass_fields[2 * #lanes + 1] = ':front'
 local virtual_times = call('HMGET', P .. 'passes', unpack(pass_fields))
+local front = tonumber(virtual_times[2 * #lanes + 1] or 0)
 local fence = whole(math.max(tonumber(control[1] or 0) + 1, now_us))
 local holding, passes, handled, bytes = {}, {}, 0, 0
 
@@ -184,6 +188,7 @@ local function visit(lane, room)
     weights = weights + policies[i].weight
   end
   lane.visited, lane.virtual_time = true, math.max(lane.virtual_time, tonumber(heads[2]))
+  front = math.max(front, heads[2] + lane.shift)
   local got, stay = 0, {}
   for i, t in ipairs(names) do
     if got >= room or handled >= MOST_JOBS or bytes >= MOST_BYTES then break end
@@ -196,15 +201,32 @@ local function visit(lane, room)
   return got
 end
 
+-- The lanes that have room and work, that first whose head has the lowest pass: so types share alike whatever lane they
+-- stand in. Nobody may have had room in one of them for long: its passes are shifted, lest it had every turn until it has
+-- caught up with the front, the furthest turn so far; nor may one wait for long because it is ahead of that.
+local function in_turn()
+  if #lanes == 1 or left <= 0 then return lanes end
+  local found = {}
+  for _, lane in ipairs(lanes) do
+    local head = lane.room > 0 and call('ZRANGE', P .. 'ready:' .. lane.name, 0, 0, 'WITHSCORES')[2]
+    if head then
+      lane.shift = math.min(math.max(lane.shift, front - LARGEST_LAG - head), front + MOST_AT_ONCE - head)
+      lane.turn, found[#found + 1] = head + lane.shift, lane
+    end
+  end
+  table.sort(found, function(a, b) return a.turn < b.turn or (a.turn == b.turn and a.room < b.room) end)
+  return found
+end
+
 local granted, round = 0, 0
 for i, lane in ipairs(lanes) do
-  lane.virtual_time = tonumber(virtual_times[i] or 0)
+  lane.virtual_time, lane.shift = tonumber(virtual_times[i] or 0), tonumber(virtual_times[#lanes + i] or 0)
+  lane.old_shift = lane.shift
   ripen(lane.name)
 end
 repeat
   local seen = false
-  for i = 1, #lanes do
-    local lane = lanes[(i + number + round) % #lanes + 1] -- no lane is always the first
+  for _, lane in ipairs(in_turn()) do
     local room = math.min(left, lane.room)
     local got = room > 0 and visit(lane, room)
     if got then seen, granted, left, lane.room = true, granted + got, left - got, lane.room - got end
@@ -236,7 +258,9 @@ for i, lane in ipairs(lanes) do
   end
   watch(lane, control_fields[i + 1], control[i + 1])
   if lane.visited then passes[#passes + 1], passes[#passes + 2] = pass_fields[i], lane.virtual_time end
+  if lane.shift ~= lane.old_shift then passes[#passes + 1], passes[#passes + 2] = pass_fields[#lanes + i], lane.shift end
 end
+if #passes > 0 then passes[#passes + 1], passes[#passes + 2] = ':front', front end
 answer[3], answer[5] = fence, whole(answer[5])
 if granted > 0 then
   variadic('HSET', held_key, holding)
