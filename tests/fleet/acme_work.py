@@ -251,11 +251,15 @@ def _once_blocking(ctx, work):
 
 
 def _once_and_hold_blocking(ctx, work):
-    for step in ("first", "second"):
-        with ctx.once(step) as first:
-            _do_step(ctx, work, step, first=first)
-            if step == "second":
-                _hold_blocking(ctx, work)
+    try:
+        for step in ("first", "second"):
+            with ctx.once(step) as first:
+                _do_step(ctx, work, step, first=first)
+                if step == "second":
+                    _hold_blocking(ctx, work)
+    except jobframe.Fenced:
+        note("fenced", ctx)
+        raise
 
 
 async def _sleep(_ctx, work):

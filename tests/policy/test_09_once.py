@@ -10,6 +10,7 @@ from jobframe.core.errors import Fenced
 from jobframe.core.job import State
 from jobframe.core.outcome import Cancelled, Completed, Failed, Interrupted, Parked, Retried, Snoozed
 from jobframe.runtime.notes import Notes
+from jobframe.store import leases
 from jobframe.store.notes import mark_step
 from jobframe.store.purge import purge
 from jobframe.store.store import Store
@@ -171,6 +172,22 @@ async def test_a_step_that_ended_is_not_done_again_when_its_worker_is_killed(fle
     await fleet.start()
 
     await handle.result(timeout=40)
+    assert {"did first": 1, "did second": 2} == did(fleet, handle.id)
+
+
+async def test_a_handler_that_another_run_has_overtaken_is_told_at_the_end_of_its_step(fleet):
+    """A thread cannot be stopped when its worker was taken for dead: it runs on beside the run that owns the job."""
+    async with fleet.here() as runtime:
+        handle = await fleet.jobs.enqueue("work.thread", {"do": "once_and_hold", "text": "gate"})
+        await until(lambda: fleet.ledger.lines("did second"), "the second step begins")
+        await leases.leave(fleet.jobs.store, runtime.worker_id)
+        runtime.membership.ask()
+        await until(lambda: len(fleet.ledger.lines("did second")) == 2, "another run begins it")
+        fleet.ledger.open_gate("gate")
+
+        await handle.result(timeout=40)
+        (line,) = await until(lambda: fleet.ledger.lines("fenced"), "the first run is told")
+    assert min(run.fence for run in fleet.ledger.runs(handle.id)) == line.fence
     assert {"did first": 1, "did second": 2} == did(fleet, handle.id)
 
 
