@@ -15,6 +15,7 @@ from jobframe.config.resolve import Resolved, resolve
 from jobframe.config.schema import Config
 from jobframe.config.settings import structure_all
 from jobframe.core.errors import ConfigError
+from jobframe.core.schedule import Schedule
 from jobframe.registry.loader import load
 from jobframe.registry.registry import Registry
 
@@ -38,6 +39,11 @@ class Project:
     registry: Registry
     policies: Mapping[str, Resolved]
     settings: Mapping[type, Any]
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules of these types."""
+        return tuple(each for each in self.config.schedules.values() if each.job in self.policies)
 
 
 def inspect_project(path: str | os.PathLike[str] | None = None) -> tuple[Project, Report]:

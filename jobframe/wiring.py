@@ -110,6 +110,7 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
         max_jobs=config.runtime.max_jobs,
         lease_ms=config.runtime.lease_ms,
         version=version("jobframe"),
+        schedules=project.schedules,
     )
     parts = Parts(
         url=url,

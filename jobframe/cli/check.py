@@ -14,10 +14,11 @@ from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json
 from jobframe.cli.session import connected
 from jobframe.config.check import Report
+from jobframe.config.lines import dotted
 from jobframe.core.errors import ConfigError, Problem
 from jobframe.project import Project, inspect_project
 from jobframe.runtime.startup import look
-from jobframe.store import policies
+from jobframe.store import policies, schedules
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -53,8 +54,8 @@ def check(invocation: Invocation, /, *, store: bool, as_json: bool) -> None:
     Exit 0 when a worker would start, 3 when the file is wrong, 5 when a plugin that it needs is broken. With --store
     also check whether the server answers, keeps its data, never evicts, and follows this very file.
 
-    --json prints {"ok", "file", "plugins", "types", "problems"}; problems is a list of {"severity", "file", "line",
-    "path", "message"}, severity one of error, plugin, warning.
+    --json prints {"ok", "file", "plugins", "types", "schedules", "problems"}; problems is a list of {"severity",
+    "file", "line", "path", "message"}, severity one of error, plugin, warning.
     """
     project, findings = _examine(invocation)
     code = _exit_code(findings)
@@ -91,6 +92,11 @@ async def _check_server(jobs: Jobs, project: Project) -> list[Finding]:
         if name in in_force and in_force[name].digest != mine.digest:
             message = "another policy than this file's is in force: a worker that starts with this file changes it"
             found.append(Finding("warning", Problem(f'jobs."{name}"', message)))
+    scheduled = (await schedules.read(jobs.store)).schedules
+    for schedule in project.schedules:
+        if schedule.name in scheduled and scheduled[schedule.name].in_force.schedule != schedule:
+            message = "another one than this file's is in force: jobframe plan shows the difference"
+            found.append(Finding("warning", Problem(dotted(("schedules", schedule.name)), message)))
     return found
 
 
@@ -107,6 +113,7 @@ def _document(project: Project | None, findings: list[Finding]) -> dict[str, Any
         "file": str(project.config.path) if project and project.config.path else None,
         "plugins": len(project.registry.plugins) if project else 0,
         "types": len(project.policies) if project else 0,
+        "schedules": len(project.schedules) if project else 0,
         "problems": [{"severity": finding.severity, **attrs.asdict(finding.problem)} for finding in findings],
     }
 
@@ -119,7 +126,8 @@ def _print(project: Project | None, findings: list[Finding]) -> None:
     if code == OK and project is not None:
         file = project.config.path or "No jobs.toml, so the defaults"
         fits = f"{len(project.registry.plugins)} plugins and {len(project.policies)} job types"
-        click.echo(f"{file}: ok with {fits}")
+        also = f", {len(project.schedules)} schedules" if project.schedules else ""
+        click.echo(f"{file}: ok with {fits}{also}")
     else:
         stopping = sum(finding.severity != "warning" for finding in findings)
         click.echo(f"{stopping} {'problem stops' if stopping == 1 else 'problems stop'} the worker", err=True)

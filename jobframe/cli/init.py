@@ -10,6 +10,7 @@ from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import example
 from jobframe.cli.schema import SCHEMA_FILE, schema_text
 from jobframe.cli.template import template
+from jobframe.config.schedules import ScheduleConfig
 from jobframe.config.schema import Config
 from jobframe.registry.loader import load
 
@@ -33,7 +34,7 @@ def init(invocation: Invocation, /, *, output: str | None, force: bool) -> None:
     """
     registry = load()
     tables = {name: type(getattr(Config(), name)) for name in _TABLES}
-    text = template(tables, registry.catalog.types, registry.settings_classes())
+    text = template(tables, registry.catalog.types, ScheduleConfig, registry.settings_classes())
     if output == "-":
         click.echo(text, nl=False)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,11 +11,14 @@ import click
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table
+from jobframe.cli.schedules import next_slot
 from jobframe.cli.session import connected
 from jobframe.config.changes import Change, Load, changes
+from jobframe.config.schedule_changes import schedule_changes
+from jobframe.core.schedule import Schedule
 from jobframe.core.who import who
 from jobframe.project import Project, load_project
-from jobframe.store import inspect, policies
+from jobframe.store import inspect, policies, schedules
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -24,10 +28,11 @@ __all__ = ["apply", "plan"]
 
 @attrs.frozen
 class _Plan:
-    """What would change, and the documents that would change it."""
+    """What would change, the documents that would change it, and how many schedules come, go or become others."""
 
     changes: list[Change]
     documents: list[policies.InForce]
+    schedules: int = 0
 
 
 @click.command(epilog=example("jobframe plan"))
@@ -52,8 +57,8 @@ def apply(invocation: Invocation, /, *, as_json: bool) -> None:
     """
     Put the policy of jobs.toml in force: running workers obey from their next claim on.
 
-    Only what stands in [defaults] and [jobs.*]; the other tables are read when a worker starts. A worker that is
-    started later with an older file follows what is in force.
+    Only what stands in [defaults], [jobs.*] and [schedules.*]; the other tables are read when a worker starts. A worker
+    that is started later with an older file follows what is in force.
 
     --json prints what was changed, as plan does.
     """
@@ -62,6 +67,7 @@ def apply(invocation: Invocation, /, *, as_json: bool) -> None:
     async def change(jobs: Jobs) -> _Plan:
         found = await _compare(jobs, project)
         await policies.apply(jobs.store, found.documents)
+        await schedules.put(jobs.store, project.policies, project.schedules, who())
         return found
 
     _show(connected(invocation, change), as_json=as_json, done=True)
@@ -80,7 +86,20 @@ async def _compare(jobs: Jobs, project: Project) -> _Plan:
         found.changes.extend(changes(name, before.policy, mine.policy, load))
         found.changes.extend(_in_code(before, mine))
         found.documents.append(mine)
-    return found
+    old, new = await _scheduled(jobs, project), _by_name(project.schedules)
+    found.changes.extend(schedule_changes(old, new, next_slot))
+    return attrs.evolve(found, schedules=sum(old.get(name) != new.get(name) for name in {**old, **new}))
+
+
+async def _scheduled(jobs: Jobs, project: Project) -> dict[str, Schedule]:
+    """Read the schedules in force that the project's file speaks of: those of its job types, and those of its names."""
+    seen = [each.in_force.schedule for each in (await schedules.read(jobs.store)).schedules.values()]
+    mine = _by_name(project.schedules)
+    return _by_name(each for each in seen if each.job in project.policies or each.name in mine)
+
+
+def _by_name(found: Iterable[Schedule]) -> dict[str, Schedule]:
+    return {each.name: each for each in found}
 
 
 def _in_code(before: policies.InForce, after: policies.InForce) -> list[Change]:
@@ -105,6 +124,7 @@ def _show(found: _Plan, *, as_json: bool, done: bool = False) -> None:
         [(each.type, each.key, each.before, each.after, each.consequence) for each in found.changes],
         empty="The policy in force is that of jobs.toml.",
     )
-    if found.documents:
-        types = f"{len(found.documents)} {'job type' if len(found.documents) == 1 else 'job types'}"
-        click.echo(f"In force now for {types}." if done else f"`jobframe apply` puts this in force for {types}.")
+    if found.changes:
+        counts = ((len(found.documents), "job type"), (found.schedules, "schedule"))
+        what = " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
+        click.echo(f"In force now for {what}." if done else f"`jobframe apply` puts this in force for {what}.")

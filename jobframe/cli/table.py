@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "plugins": Entry("Look", "provided:plugins", "Installed plugins and the state of each."),
     "workers": Entry("Look", "workers:workers", "Workers, what they run and when they were last seen."),
     "doctor": Entry("Look", "doctor:doctor", "Examine the server, and every job for its proper state."),
+    "schedules": Entry("Look", "schedules:schedules", "What fires next by itself, and fire NAME by hand."),
     "init": Entry("Configure", "init:init", "Write a commented jobs.toml for the installed plugins."),
     "check": Entry("Configure", "check:check", "Check jobs.toml against plugins and server."),
     "plan": Entry("Configure", "plan:plan", "What differs between the policy in force and jobs.toml."),

@@ -38,19 +38,29 @@ _UNSET: dict[str, Any] = {
     "defaults.rate_limit": "100/m",
     "defaults.max_waiting": 100_000,
     "defaults.expires": "1d",
+    "schedules.job": "maintenance.doctor",
+    "schedules.every": "15m",
+    "schedules.cron": "0 2 * * *",
+    "schedules.tz": "Europe/Berlin",
 }
 """An example for keys that have no default."""
+
+_INSTEAD = {"schedules.cron", "schedules.tz"}
+"""Keys that are set in place of the one above them."""
 
 _WIDTH = 116
 
 
-def template(tables: Mapping[str, type], types: Mapping[str, JobType], settings: Mapping[str, type]) -> str:
+def template(
+    tables: Mapping[str, type], types: Mapping[str, JobType], schedule: type, settings: Mapping[str, type]
+) -> str:
     """
     Write a jobs.toml.
 
     Args:
         tables: Table name → the attrs class of its keys, in the order to write them.
         types: Name → job type, of all installed plugins.
+        schedule: The attrs class of a ``[schedules.<name>]``.
         settings: Plugin → the attrs class of its ``[settings.<plugin>]``.
 
     """
@@ -59,6 +69,9 @@ def template(tables: Mapping[str, type], types: Mapping[str, JobType], settings:
         parts.append("\n".join([f"[{name}]", *_keys(name, cls)]))
     parts.append("\n".join(["# Every key of a type, for all types.", "[defaults]", *_policy_keys()]))
     parts += ["\n".join([f"[jobs.{_key(name)}]", *_author_keys(job_type)]) for name, job_type in types.items()]
+    parts.append(
+        "\n".join(["# Jobs that are enqueued by themselves.", "#[schedules.NAME]", *_keys("schedules", schedule)])
+    )
     for plugin, cls in settings.items():
         parts += ["\n".join(lines) for lines in _settings_tables(f"settings.{_key(plugin)}", cls)]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -71,7 +84,8 @@ def _keys(table: str, cls: type) -> Iterator[str]:
         if _sub_table(field) is None:
             key = field.name.removesuffix("_ms")
             yield from _comment(said.get(field.name, ""))
-            yield _off(key, _written(field.name, _default(field), f"{table}.{key}"))
+            line = _off(key, _written(field.name, _default(field), f"{table}.{key}"))
+            yield line.replace("#", "# instead: ", 1) if f"{table}.{key}" in _INSTEAD else line
 
 
 def _policy_keys() -> Iterator[str]:

@@ -19,6 +19,7 @@ from jobframe.cli.failures import OK
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import example
 from jobframe.cli.progress import progress
+from jobframe.cli.schedules import next_slot
 from jobframe.cli.sources import copy_local_sources
 from jobframe.config.reader import read
 from jobframe.core.errors import JobframeError
@@ -87,6 +88,8 @@ def _introduce(project: Project, url: str) -> None:
         why = f": {plugin.error}" if plugin.error else ""
         say("plugin", f"{plugin.name} {plugin.version} {plugin.state}{why}")
     say("types", ", ".join(project.policies) or "none: install a plugin, such as jobframe-ingest")
+    for schedule in project.schedules:
+        say("schedule", f"{schedule.name}: {schedule.job} {schedule.timing}, next {next_slot(schedule)}")
 
 
 def _start_and_follow(project: Project) -> Script:

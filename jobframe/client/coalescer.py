@@ -13,7 +13,6 @@ from jobframe.client.encoder import Encoder
 from jobframe.core import clock, ids
 from jobframe.core.errors import JobframeError, QueueFull, StoreFull, StoreUnavailable
 from jobframe.core.job import NewJob
-from jobframe.store import policies
 from jobframe.store.enqueue import MAX_BATCH_BYTES, MAX_BATCH_JOBS, Encoded, Stale, enqueue
 from jobframe.store.store import Store
 
@@ -126,7 +125,7 @@ class Coalescer:
             answer = await self._call([job for unit in units for job in unit.encoded])
             if not isinstance(answer, Stale):
                 return answer
-            self._encoder.known[answer.type] = policies.decode(answer.document) if answer.document else None
+            self._encoder.learn(answer)
             units[:] = [unit for unit in units if self._encode_again(unit)]
         reason = "the policies of these job types keep changing: nothing was enqueued; try again"
         raise StoreUnavailable(reason, acknowledged=False)

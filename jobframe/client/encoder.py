@@ -17,8 +17,8 @@ from jobframe.core.payload import Shape
 from jobframe.core.policy import nearest_name
 from jobframe.core.unknown_fields import UnknownFields
 from jobframe.store.codec import Envelope, Options, encode_tail, plain_tail
-from jobframe.store.enqueue import Encoded
-from jobframe.store.policies import InForce
+from jobframe.store.enqueue import Encoded, Stale
+from jobframe.store.policies import InForce, decode
 
 __all__ = ["Encoder", "type_name"]
 
@@ -48,6 +48,10 @@ class Encoder:
     def __init__(self) -> None:
         """Know nothing yet."""
         self.known: dict[str, InForce | None] = {}
+
+    def learn(self, stale: Stale) -> None:
+        """Know the policy that the store answered with, in place of the one that is in force no more."""
+        self.known[stale.type] = decode(stale.document) if stale.document else None
 
     def encode(self, job: NewJob) -> Encoded:
         """

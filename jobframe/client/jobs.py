@@ -18,7 +18,7 @@ from jobframe.core.errors import JobframeError, PayloadError, RestrictedField, U
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType, declared
 from jobframe.store import inspect, policies
-from jobframe.store.enqueue import Encoded, batches
+from jobframe.store.enqueue import Encoded, Stale, batches
 from jobframe.store.store import Store
 
 __all__ = ["Jobs"]
@@ -125,8 +125,10 @@ class Jobs(Operator):
             handles += [self._handle(job, answer) for job, answer in zip(batch, answers, strict=True)]
         return handles
 
-    async def encode(self, job: NewJob) -> Encoded:
-        """Check and encode *job* without sending it; raises what `enqueue` raises."""
+    async def encode(self, job: NewJob, stale: Stale | None = None) -> Encoded:
+        """Check and encode *job* without sending it, again after a *stale* answer; raises what `enqueue` raises."""
+        if stale is not None:
+            self._encoder.learn(stale)
         if type_name(job.type) in self._encoder.known:
             with contextlib.suppress(*_MAY_BE_OUTDATED):
                 return self._encoder.encode(job)

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from jobframe.config.lines import KeyPath, dotted, in_file_order
 from jobframe.config.resolve import AUTHOR, resolve
+from jobframe.config.schedules import mistakes
 from jobframe.config.schema import Config
 from jobframe.config.variables import word
 from jobframe.core.errors import JobframeError, PluginError, Problem, UnknownJobType
@@ -76,6 +77,7 @@ def check(
     """
     found = _Findings(config, {plugin.name: plugin for plugin in plugins})
     _check_types(found, job_types)
+    _check_schedules(found, job_types)
     _check_variables(found, job_types)
     _check_settings(found, with_settings)
     _check_plugin_names(found)
@@ -134,13 +136,34 @@ class _Findings:
 
 def _check_types(found: _Findings, job_types: Mapping[str, JobType]) -> None:
     for name in (name for name in found.config.jobs if name not in job_types):
-        plugin = found.plugins.get(_first_word(name))
-        if plugin is not None and plugin.state != "loaded":
-            found.needs(plugin, ("jobs", name))
+        _tell_missing(found, name, ("jobs", name), job_types)
+
+
+def _tell_missing(found: _Findings, name: str, path: KeyPath, job_types: Mapping[str, JobType]) -> None:
+    """Say why job type *name*, which the file names at *path*, is not there."""
+    plugin = found.plugins.get(_first_word(name))
+    if plugin is not None and plugin.state != "loaded":
+        found.needs(plugin, path)
+        return
+    suspects = [plugin.name for plugin in found.broken()]
+    hint = f" (plugins that could not be loaded: {', '.join(suspects)})" if suspects else ""
+    found.error(path, f"unknown job type {name!r}{_nearest(name, job_types)}{hint}")
+
+
+def _check_schedules(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    policies = resolve(found.config, job_types)
+    for name, schedule in found.config.schedules.items():
+        path, job_type = ("schedules", name), job_types.get(schedule.job)
+        if job_type is None:
+            _tell_missing(found, schedule.job, (*path, "job"), job_types)
             continue
-        suspects = [plugin.name for plugin in found.broken()]
-        hint = f" (plugins that could not be loaded: {', '.join(suspects)})" if suspects else ""
-        found.error(("jobs", name), f"unknown job type {name!r}{_nearest(name, job_types)}{hint}")
+        policy = policies[schedule.job].policy
+        for key, message in mistakes(schedule, job_type, policy):
+            found.error((*path, key), message)
+        if schedule.overlap == "queue-one" and policy.concurrency != 1:
+            found.warn(
+                (*path, "overlap"), f"two jobs may run at once: with concurrency = 1 for {schedule.job} one waits"
+            )
 
 
 def _check_variables(found: _Findings, job_types: Mapping[str, JobType]) -> None:

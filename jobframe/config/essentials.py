@@ -28,7 +28,7 @@ PREFIX = "JOBFRAME__"
 DEFAULT_PATH = Path("jobs.toml")
 """Read when no other file is named, and not missed when it is not there."""
 
-TABLES = ("redis", "runtime", "defaults", "jobs", "status", "arq", "logging", "plugins", "settings")
+TABLES = ("redis", "runtime", "defaults", "jobs", "schedules", "status", "arq", "logging", "plugins", "settings")
 """The tables that a jobs.toml may have."""
 
 

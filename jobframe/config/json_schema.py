@@ -16,6 +16,7 @@ import attrs
 
 from jobframe.config.essentials import TABLES
 from jobframe.config.resolve import chosen
+from jobframe.config.schedules import NAME, ScheduleConfig
 from jobframe.config.schema import Config
 from jobframe.config.strict import is_duration, key_of
 from jobframe.config.written import plain, written
@@ -41,6 +42,7 @@ def json_schema(job_types: Mapping[str, JobType], settings: Mapping[str, type]) 
     special = {
         "defaults": _policy_of("Every key of a type, for all types."),
         "jobs": _map({name: _job(job_type) for name, job_type in job_types.items()}, _policy_of("A job type.")),
+        "schedules": _schedules(job_types),
         "settings": _map({name: _class(cls) for name, cls in settings.items()}, {"type": "object"}),
     }
     tables = {name: special[name] if name in special else _class(type(getattr(Config(), name))) for name in TABLES}
@@ -75,6 +77,12 @@ def _job(job_type: JobType) -> dict[str, Any]:
     return _policy_of(
         f"Its author's defaults: {', '.join(texts)}." if texts else "Its author has no defaults of his own."
     )
+
+
+def _schedules(job_types: Iterable[str]) -> dict[str, Any]:
+    schedule = _class(ScheduleConfig)
+    schedule["properties"]["job"]["anyOf"] = [{"enum": list(job_types)}, {"type": "string"}]
+    return {**_map({}, schedule), "propertyNames": {"pattern": f"^{NAME.pattern}$"}}
 
 
 def _map(known: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:

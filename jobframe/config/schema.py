@@ -16,6 +16,7 @@ from jobframe.config.variables import Given
 from jobframe.core.backoff import Strategy
 from jobframe.core.duration import format_ms
 from jobframe.core.form import takes
+from jobframe.core.schedule import Schedule
 
 __all__ = [
     "ArqConfig",
@@ -211,6 +212,7 @@ class Config:
         runtime: ``[runtime]``.
         defaults: ``[defaults]``: `Policy` attribute → value.
         jobs: ``[jobs.*]``: job type → `Policy` attribute → value.
+        schedules: ``[schedules.*]`` by name.
         status: ``[status]``.
         arq: ``[arq]``.
         logging: ``[logging]``.
@@ -227,6 +229,7 @@ class Config:
     runtime: RuntimeConfig = RuntimeConfig()
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     jobs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    schedules: Mapping[str, Schedule] = attrs.field(factory=dict)
     status: StatusConfig = StatusConfig()
     arq: ArqConfig = ArqConfig()
     logging: LoggingConfig = LoggingConfig()

@@ -14,6 +14,7 @@ from jobframe.core import clock, ids
 from jobframe.core.errors import JobframeError
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import Policy
+from jobframe.core.schedule import Schedule
 from jobframe.runtime.leases import LeaseKeeper
 from jobframe.runtime.patience import Patience
 from jobframe.runtime.running import Runnable
@@ -39,6 +40,7 @@ class Plan:
         max_jobs: Jobs at once.
         lease_ms: Length of the lease.
         version: Version of jobframe, to be shown.
+        schedules: The schedules of these types.
 
     """
 
@@ -48,6 +50,7 @@ class Plan:
     max_jobs: int
     lease_ms: int
     version: str
+    schedules: tuple[Schedule, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -26,6 +26,7 @@ from jobframe.runtime.execution import Execution
 from jobframe.runtime.membership import Listening, Membership, Plan
 from jobframe.runtime.notes import Notes
 from jobframe.runtime.pools import LoopPool, Pools, ProcessPool, ThreadPool
+from jobframe.runtime.schedules import Scheduler
 from jobframe.runtime.self_fence import SelfFence
 from jobframe.runtime.settler import Settler
 from jobframe.runtime.sweeper import Sweeper
@@ -136,6 +137,7 @@ class Runtime:
         )
         self._sweeper = Sweeper(self.store, parts.plan.lease_ms)
         self._unparker = Unparker(self.store, lambda: self.membership.runnables, self._claimer)
+        self._scheduler = Scheduler(self.jobs, parts.plan, lambda: self.membership.worker, fires=not parts.burst)
         listening = Listening(
             joined=self._on_joined, lost=self.execution.lose, renewed=self._on_renewed, parked=self._unparker.parked
         )
@@ -163,10 +165,8 @@ class Runtime:
             await self._lifespans.enter_async_context(lifespan)
         await self.membership.join()
         self._fence.watch()
-        self._tasks = [
-            asyncio.create_task(each.run())
-            for each in (self._claimer, self._waker, self._sweeper, self._unparker, self.notes)
-        ]
+        runners = (self._claimer, self._waker, self._sweeper, self._unparker, self.notes, self._scheduler)
+        self._tasks = [asyncio.create_task(each.run()) for each in runners]
         if self._bridge is not None:
             self._bridge.start()
         _log.info("worker started", worker=self.worker_id, types=len(self.membership.runnables))
@@ -221,9 +221,8 @@ class Runtime:
         if self._bridge is not None:
             await self._bridge.aclose()
         await self.membership.aclose()
-        self._sweeper.stop()
-        self._unparker.stop()
-        self.notes.stop()
+        for each in (self._sweeper, self._unparker, self.notes, self._scheduler):
+            each.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._waker.aclose(self._all_lanes()), _LAST_WORDS_S)
         if self._tasks:
@@ -276,6 +275,7 @@ class Runtime:
     def _on_joined(self, worker: str) -> None:
         self._claimer.resume(worker)
         self._unparker.joined()
+        self._scheduler.look()
 
     def _on_renewed(self, answer: Renewed) -> None:
         (self._sweeper.ask if answer.sweep else self._sweeper.tick)()

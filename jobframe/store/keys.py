@@ -62,6 +62,15 @@ class Keys:
         return self._plain("paused")
 
     @property
+    def schedules(self) -> str:
+        """Hash: schedule → JSON document of it as it is in force."""
+        return self._plain("schedules")
+
+    def schedule(self, name: str) -> str:
+        """Hash: digest, timing, type and version of a schedule in force, its last slot, its live jobs and counters."""
+        return self._plain(f"schedule:{name}")
+
+    @property
     def workers(self) -> str:
         """Sorted set: worker → when its lease ends."""
         return self._plain("workers")

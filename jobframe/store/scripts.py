@@ -10,10 +10,10 @@ import attrs
 
 __all__ = ["Script", "script"]
 
-_REFUSED_WHEN_FULL = frozenset({"enqueue"})
+_REFUSED_WHEN_FULL = frozenset({"enqueue", "fire_schedule"})
 """Everything else must go on when memory is full, or nothing could drain."""
 
-_ONLY_READS = frozenset({"explain"})
+_ONLY_READS = frozenset({"explain", "schedules"})
 """The server itself refuses any write of these, and takes them when memory is full."""
 
 _ALSO_NEEDS: dict[str, tuple[str, ...]] = {
@@ -24,6 +24,7 @@ _ALSO_NEEDS: dict[str, tuple[str, ...]] = {
     "claim": ("ends",),
     "doctor": ("ends", "take_back"),
     "enqueue": ("calls", "put"),
+    "fire_schedule": ("put",),
     "explain": ("read_workers",),
     "leave": ("ends", "take_back"),
     "list_jobs": ("types",),

@@ -16,7 +16,7 @@ from tests.conformance.world import World
 Content = Mapping[str, Mapping[str, Any]]
 
 KNOWN = re.compile(
-    r"control|types|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
+    r"control|types|schedules|schedule:[A-Za-z0-9._-]+|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
     r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
     r"|(active|leaving|needs|steps|progress|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
 )

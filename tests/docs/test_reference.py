@@ -13,6 +13,7 @@ import tomli
 from jobframe.client import explanation
 from jobframe.config import environment, essentials
 from jobframe.config.essentials import TABLES
+from jobframe.config.schedules import ScheduleConfig
 from jobframe.config.schema import Config
 from jobframe.config.written import written
 from jobframe.core.backoff import Backoff
@@ -69,7 +70,7 @@ def test_every_part_of_a_backoff_is_described_with_its_default():
 
 
 def test_every_table_is_one_of_known_keys_or_has_a_test_of_its_own():
-    assert {"defaults", "jobs", "settings"} == set(TABLES) - CLASSES.keys()
+    assert {"defaults", "jobs", "schedules", "settings"} == set(TABLES) - CLASSES.keys()
 
 
 @pytest.mark.parametrize("table", CLASSES)
@@ -96,6 +97,22 @@ def test_every_key_of_a_type_has_an_example_and_words_under_its_heading(key):
     tables = [table for each in examples(text) for table in (each.get("defaults", {}), *each.get("jobs", {}).values())]
     assert key in {name for table in tables for name in table}
     assert pages.without_blocks(text).strip()
+
+
+def test_every_key_of_a_schedule_is_described_with_its_default_and_an_example_under_its_heading():
+    text = section("schedules")
+    fields = {field.name.removesuffix("_ms"): field for field in attrs.fields(ScheduleConfig)}
+    found = documented(text.partition("###")[0])
+    assert set(fields) == set(found)
+    for key in ("overlap", "misfire"):
+        assert found[key] == written(key, fields[key].default)
+    for key in fields:
+        heading = re.search(rf"^### .*`{key}`.*\n", text, re.MULTILINE)
+        assert heading, key
+        below = text[heading.end() :].partition("\n### ")[0]
+        tables = [table for each in examples(below) for table in each["schedules"].values()]
+        assert key in {name for table in tables for name in table}
+        assert pages.without_blocks(below).strip()
 
 
 def test_every_code_of_an_explanation_is_described():

@@ -4,10 +4,10 @@ import pytest
 
 from tests.cli.conftest import cli, cli_json, folder, hands
 from tests.conformance.conftest import world
-from tests.fleet.fixtures import fleet
+from tests.fleet.fixtures import durable_fleet, fleet
 from tests.proxy import Proxy
 
-__all__ = ["cli", "cli_json", "fleet", "folder", "hands", "proxy", "world"]
+__all__ = ["cli", "cli_json", "durable_fleet", "fleet", "folder", "hands", "proxy", "world"]
 
 
 @pytest.fixture

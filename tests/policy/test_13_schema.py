@@ -99,6 +99,8 @@ def test_only_maps_take_keys_of_any_name(schema):
     open_ones = {path for path, form in objects(schema) if form.get("additionalProperties") is not False}
     assert {
         ("properties", "jobs"),
+        ("properties", "schedules"),
+        ("properties", "schedules", "additionalProperties", "properties", "payload"),
         ("properties", "settings"),
         ("properties", "settings", "additionalProperties"),
         ("properties", "settings", "properties", "sync", "properties", "sources"),
@@ -127,6 +129,8 @@ RIGHT = [
     '[defaults]\nbackoff = "linear"\nrate_limit = "9999999/d"\ntimeout = "0.5s"\nkeep_result = "0s"',
     '[jobs."reembed.document".backoff]\nstrategy = "fixed"\nbase = "1.5s"',
     '[redis]\nurl = "redis://h"\nnamespace = "a.b-c_d"',
+    '[schedules.nightly]\njob = "not.installed"\ncron = "0 2 * * *"\ntz = "UTC"\npayload = { any = [1] }',
+    '[schedules."a.b"]\njob = "sync.source"\nevery = "15m"\noverlap = "queue-one"\nmisfire = "once"',
 ]
 
 
@@ -167,6 +171,12 @@ WRONG = [
     '[jobs."not.installed"]\nmax_retrys = 3',
     "jobs = 1",
     "[settings]\nsync = 1",
+    '[schedules.nightly]\nevery = "15m"',
+    '[schedules.nightly]\njob = "sync.source"\nevery = 15',
+    '[schedules.nightly]\njob = "sync.source"\ncron = "@daily"',
+    '[schedules.nightly]\njob = "sync.source"\nevery = "1h"\noverlap = "queue"',
+    '[schedules.nightly]\njob = "sync.source"\nevery = "1h"\nevry = "1h"',
+    '[schedules."a b"]\njob = "sync.source"\nevery = "1h"',
 ]
 
 

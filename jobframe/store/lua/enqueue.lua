@@ -13,12 +13,6 @@ if answer then
   return kept
 end
 
--- Jobs that wait for their start, due or not.
-local function queue_length(t)
-  local queue = P .. 'queue:' .. t
-  return call('ZCARD', queue .. ':n') + call('ZCARD', queue .. ':h') + call('ZCARD', queue .. ':l')
-end
-
 -- How many of a group's jobs would be new: one that finds its equal makes nobody wait.
 local function count_new(t, from, n)
   local count, seen = 0, {}

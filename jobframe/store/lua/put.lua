@@ -1,4 +1,11 @@
 -- Prepended to the scripts that enqueue.
+
+-- Jobs that wait for their start, due or not.
+local function queue_length(t)
+  local queue = P .. 'queue:' .. t
+  return call('ZCARD', queue .. ':n') + call('ZCARD', queue .. ':h') + call('ZCARD', queue .. ':l')
+end
+
 -- Enqueue n jobs of one type, given flat as id, when, options .. '\n' .. envelope.
 -- Appends to answers, per job: 1 when it was made, else the id of the job that stands in its place.
 local function put(t, p, args, at, n, answers)
