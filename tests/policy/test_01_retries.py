@@ -121,6 +121,25 @@ async def test_a_timeout_is_an_attempt_like_any_other_and_may_be_named(fleet, ty
 
     assert (2, 0, 0) == (info.attempts, info.crashes, info.interrupts)
     assert ["TimeoutError"] * 2 == [error.error for error in info.errors]
+    assert all(error.run_ms >= 50 for error in info.errors), "the history says how long each attempt ran"
+
+
+@pytest.mark.parametrize("type_name", ["work.loop", "work.process"])
+async def test_an_interrupt_uses_no_attempt_and_leaves_no_error(fleet, type_name):
+    fleet.configure(f'[jobs."{type_name}"]\nmax_retries = 0')
+    async with fleet.here():
+        handle = await fleet.jobs.enqueue(type_name, {"do": "hold", "text": "later"})
+
+        async def runs():
+            return (await handle.status()) is State.ACTIVE and fleet.ledger.lines("start")
+
+        await until(runs, "its handler has started")
+    info = await handle.info()
+
+    assert (State.WAITING, 0, 1, ()) == (info.state, info.attempts, info.interrupts, info.errors)
+    fleet.ledger.open_gate("later")
+    async with fleet.here():
+        assert await handle.result(timeout=30) == "later"
 
 
 async def test_a_crash_uses_no_attempt_and_keeps_the_other_counts(world):
