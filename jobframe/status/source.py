@@ -9,6 +9,7 @@ from functools import partial
 from jobframe.core import clock
 from jobframe.core.errors import JobframeError, StoreUnavailable
 from jobframe.status.aside import call_aside
+from jobframe.status.epoch import EpochWatch
 from jobframe.status.latest import Latest
 from jobframe.status.liveness import LoopWatch, Pulse
 from jobframe.status.readiness import Check, Verdict, check_fleet, check_plugins, check_server, check_worker
@@ -46,6 +47,7 @@ class Source:
         """
         self._durability = durability
         self._pulse = pulse
+        self._epochs = EpochWatch()
         self._watch = LoopWatch(pulse.loop) if pulse else None
         self._recent = Latest(partial(inspect.snapshot, store, "recent"))
         self._total = Latest(partial(inspect.snapshot, store, "total"))
@@ -90,7 +92,8 @@ class Source:
         except JobframeError as error:
             return [Check("store", Verdict.FAILING, str(error))]
         answered = Check("store", Verdict.OK, f"answered in {1000 * (clock.monotonic() - began):.0f} ms")
-        return [answered, *check_server(snapshot, self._durability), *check_fleet(snapshot)]
+        data = self._epochs.see(snapshot)
+        return [answered, data, *check_server(snapshot, self._durability), *check_fleet(snapshot)]
 
     def _check_worker(self) -> Iterator[Check]:
         if self._pulse and self._watch:

@@ -33,6 +33,7 @@ def snapshot(
     worker_rows: Sequence[Any],
     histograms: Sequence[Any],
     server: bytes,
+    epoch: bytes,
 ) -> Snapshot:
     """Read the answer of ``snapshot.lua``."""
     now_ms = int(now)
@@ -43,6 +44,7 @@ def snapshot(
         types=tuple(sorted(stats, key=lambda each: each.type)),
         workers=workers(worker_rows, now_ms),
         server=_server_facts(server),
+        epoch=int(epoch),
     )
 
 

@@ -109,6 +109,7 @@ class Snapshot:
         types: Every type that was announced or has work, by name.
         workers: Every registered worker, the longest silent first.
         server: The server itself.
+        epoch: When the namespace was first written to, server microseconds; 0 while it never was.
 
     """
 
@@ -116,3 +117,4 @@ class Snapshot:
     types: tuple[TypeStats, ...]
     workers: tuple[WorkerStats, ...]
     server: ServerFacts
+    epoch: int = 0

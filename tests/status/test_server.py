@@ -170,7 +170,9 @@ async def test_readyz_is_ok_when_all_is_well(serving, web, store):
         status, document = await readyz(web, address, "?strict")
 
     assert (status, document["status"]) == (200, "ok")
-    assert statuses(document) == dict.fromkeys(("store", "durability", "memory", "workers", "types", "paused"), "ok")
+    assert statuses(document) == dict.fromkeys(
+        ("store", "data", "durability", "memory", "workers", "types", "paused"), "ok"
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,6 +214,19 @@ async def test_a_server_with_an_append_only_file_is_durable(serving, web, own_se
         _, document = await readyz(web, address)
 
     assert document["checks"]["durability"] == {"status": "ok", "reason": "append-only file on"}
+
+
+async def test_a_store_that_was_emptied_is_told(serving, web, own_server, namespace):
+    store = Store(own_server.url, namespace)
+    with serving(own_server.url) as address:
+        await add_type(store, "doc.embed")
+        await store.redis.hset(store.keys.control, "epoch", "5")  # type: ignore[misc] # the stub allows both kinds of client
+        assert (await readyz(web, address))[1]["checks"]["data"]["status"] == "ok"
+        await store.redis.flushall()
+        _, document = await readyz(web, address)
+    await store.aclose()
+
+    assert "the store lost its data" in document["checks"]["data"]["reason"]
 
 
 async def test_a_store_that_is_down_is_503_until_it_is_back(serving, web, own_server):

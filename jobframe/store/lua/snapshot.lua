@@ -1,6 +1,6 @@
 -- What the status pages show of a namespace, in one read that changes nothing.
 -- ARGV: clock, a type or '' for all of them, histograms: 'recent' (this hour and the one before), 'total' or ''
--- Returns: now, types, workers, histograms, server
+-- Returns: now, types, workers, histograms, server, epoch
 --          types: per type name, announced 0/1, cap or 0, paused 0/1, active, failed, parked, waiting, delayed, oldest due time or '',
 --                 then COUNTERS and the failures of today, '' for 0
 --          workers: per worker name, end of its lease, jobs held, document or ''
@@ -51,5 +51,6 @@ if wanted ~= '' then
   end
 end
 
-if only ~= '' then return {whole(now), rows, {}, histograms, ''} end
-return {whole(now), rows, read_workers(), histograms, call('INFO', 'server', 'persistence', 'memory', 'replication')}
+local epoch = call('HGET', P .. 'control', 'epoch') or 0
+if only ~= '' then return {whole(now), rows, {}, histograms, '', epoch} end
+return {whole(now), rows, read_workers(), histograms, call('INFO', 'server', 'persistence', 'memory', 'replication'), epoch}
