@@ -38,6 +38,7 @@ _UNSET: dict[str, Any] = {
     "defaults.rate_limit": "100/m",
     "defaults.max_waiting": 100_000,
     "defaults.expires": "1d",
+    "defaults.unique": {"window": "until-done", "mode": "ignore"},
     "schedules.job": "maintenance.doctor",
     "schedules.every": "15m",
     "schedules.cron": "0 2 * * *",
@@ -130,7 +131,7 @@ def _default(field: attrs.Attribute[Any]) -> Any:
 def _written(name: str, value: Any, path: str) -> str:
     """Write the value of an attribute as TOML, or an example when it has none."""
     if value is None:
-        return json.dumps(_UNSET[path]) if path in _UNSET else "# no default"
+        return _toml(_UNSET[path]) if path in _UNSET else "# no default"
     return _toml(plain(name, value))
 
 

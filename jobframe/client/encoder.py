@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from jobframe.client.exclusion import exclusion
 from jobframe.client.options import given_unique, read, when
 from jobframe.core import ids
 from jobframe.core.body import to_json
@@ -16,7 +17,7 @@ from jobframe.core.jobtype import JobType, check_name, declared
 from jobframe.core.payload import Shape
 from jobframe.core.policy import nearest_name
 from jobframe.core.unknown_fields import UnknownFields
-from jobframe.store.codec import Envelope, Options, encode_tail, plain_tail
+from jobframe.store.codec import NOT_EXCLUSIVE, Envelope, Exclusion, Options, encode_tail, plain_tail
 from jobframe.store.enqueue import Encoded, Stale
 from jobframe.store.policies import InForce, decode
 
@@ -73,14 +74,16 @@ class Encoder:
             version, body = in_force.payload_version, _by_announcement(in_force, job.payload)
         else:
             raise UnknownJobType(name, nearest_name(name, [*declared(), *filter(self.known.get, self.known)]))
-        tail = plain_tail(body) if version == 1 and _is_plain(job) else _full_tail(job, version, body)
+        found = exclusion(body, read(job, "key"), in_force=in_force, job_type=job_type)
+        is_plain = version == 1 and found is NOT_EXCLUSIVE and _is_plain(job)
+        tail = plain_tail(body) if is_plain else _full_tail(job, version, body, found)
         unique = ids.new_unique() if job.id is None else given_unique(name, job.id)
         return Encoded(name, unique, when(job), tail, in_force.version if in_force else 0)
 
 
 def _is_plain(job: NewJob) -> bool:
     return (
-        job.id is None and job.key is None and job.priority is None and job.expires is None
+        job.id is None and job.priority is None and job.expires is None
         and job.timeout is None and job.max_retries is None and not job.headers
     )  # fmt: skip
 
@@ -106,7 +109,7 @@ def _by_announcement(in_force: InForce, payload: Any) -> bytes:
     return body
 
 
-def _full_tail(job: NewJob, version: int, body: bytes) -> bytes:
+def _full_tail(job: NewJob, version: int, body: bytes, exclusion: Exclusion) -> bytes:
     envelope = Envelope(
         body=msgspec.Raw(body),
         version=version,
@@ -118,6 +121,6 @@ def _full_tail(job: NewJob, version: int, body: bytes) -> bytes:
         given=job.id is not None,
         expires_ms=read(job, "expires"),
         priority=read(job, "priority"),
-        key=read(job, "key"),
+        exclusion=exclusion,
     )
     return encode_tail(envelope, options)

@@ -61,7 +61,7 @@ def explain(standing: Standing) -> Explanation:
         case State.ACTIVE:
             reasons = _active(standing)
         case State.DELAYED:
-            reasons = (_not_due(standing), *_paused(standing), *_no_worker(standing))
+            reasons = (*(_same_key(standing) or (_not_due(standing),)), *_paused(standing), *_no_worker(standing))
         case State.WAITING:
             reasons = tuple(_waiting(standing)) or (_next(standing),)
         case State.PARKED:
@@ -97,6 +97,14 @@ def _not_due(standing: Standing) -> Reason:
     return Reason("not-due", due, due_ms)
 
 
+def _same_key(standing: Standing) -> tuple[Reason, ...]:
+    """Tell of the job whose end it waits for, as the type's `unique` has it."""
+    if (other := standing.behind) is None:
+        return ()
+    what = _holder(standing, other) if other.since_ms else f"{other.id}, which does not run now"
+    return (Reason("same-key", f"waits for the end of the job with the same key: {what}", held_by=(other,)),)
+
+
 def _ended(standing: Standing) -> Reason:
     job = standing.job
     since = span(standing.now_ms - (job.finished_ms or standing.now_ms))
@@ -106,6 +114,7 @@ def _ended(standing: Standing) -> Reason:
 def _waiting(standing: Standing) -> Iterator[Reason]:
     """Tell what holds back a job that is due, in the order in which it is met."""
     yield from _expired(standing)
+    yield from _same_key(standing)
     yield from _paused(standing)
     yield from _no_worker(standing)
     yield from _concurrency(standing)

@@ -11,12 +11,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from jobframe.config.lines import KeyPath, dotted, in_file_order
-from jobframe.config.resolve import AUTHOR, resolve
+from jobframe.config.resolve import AUTHOR, Resolved, resolve
 from jobframe.config.schedules import mistakes
 from jobframe.config.schema import Config
 from jobframe.config.variables import word
 from jobframe.core.errors import JobframeError, PluginError, Problem, UnknownJobType
 from jobframe.core.jobtype import JobType
+from jobframe.core.named_fields import refused_field
 from jobframe.core.policy import KEYS, nearest
 
 __all__ = ["Plugin", "Report", "check", "missing"]
@@ -84,6 +85,7 @@ def check(
     _check_run_in(found, job_types)
     _check_concurrency(found, job_types)
     _check_encrypt(found, job_types)
+    _check_unique(found, job_types)
     found.warn_of_the_rest()
     return found.report()
 
@@ -232,10 +234,40 @@ def _check_concurrency(found: _Findings, job_types: Mapping[str, JobType]) -> No
             f"{name} is a plain def in a thread, which cannot be stopped: when this worker loses its lease, "
             'another may start one job more than concurrency says; run_in = "process" makes it exact'
         )
-        if resolved.sources["concurrency"][-1].origin == AUTHOR:
-            found.warnings.append(Problem(dotted(("jobs", name, "concurrency")), message))
-        else:
-            found.warn(_set_at(found.config, name, "concurrency"), message)
+        _warn(found, name, resolved, "concurrency", message)
+
+
+def _check_unique(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    """Refuse fields that a payload does not have or that are secret; warn where a handle may outlive its job."""
+    for name, resolved in resolve(found.config, job_types).items():
+        policy, shape = resolved.policy, job_types[name].shape
+        if policy.unique is None:
+            continue
+        if problem := refused_field(name, policy.unique.by or (), shape.fields, shape.sealed(policy.encrypt)):
+            _refuse(found, name, "unique", "by", f"{name}: {problem}")
+        if (policy.unique.window_ms or 0) > policy.keep_result_ms:
+            message = (
+                f"{name}: the window outlasts keep_result: an enqueue may find a job whose record is no longer kept"
+            )
+            _warn(found, name, resolved, "unique", message)
+
+
+def _warn(found: _Findings, name: str, resolved: Resolved, key: str, message: str) -> None:
+    """Warn of *key* of type *name*, at the place that sets it."""
+    if resolved.sources[key][-1].origin == AUTHOR:
+        found.warnings.append(Problem(dotted(("jobs", name, key)), message))
+    else:
+        found.warn(_set_at(found.config, name, key), message)
+
+
+def _refuse(found: _Findings, name: str, key: str, part: str, message: str) -> None:
+    """Refuse a part of *key* of type *name*, at the place or in the variable that sets it."""
+    environment, attribute = found.config.environment, KEYS[key][0]
+    given = environment.jobs.get(word(name), {}).get(attribute) or environment.defaults.get(attribute)
+    if given is not None:
+        found.errors.append(Problem("", message, given.variable))
+    else:
+        found.error((*_set_at(found.config, name, key), part), message)
 
 
 def _check_encrypt(found: _Findings, job_types: Mapping[str, JobType]) -> None:

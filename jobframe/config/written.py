@@ -9,6 +9,7 @@ import attrs
 from jobframe.core.backoff import Backoff
 from jobframe.core.duration import format_ms
 from jobframe.core.rate import Rate
+from jobframe.core.unique import Unique
 
 __all__ = ["plain", "written"]
 
@@ -21,6 +22,8 @@ def plain(attribute: str, value: Any) -> Any:
         return [plain("", item) for item in value]
     if isinstance(value, Rate):
         return str(value)
+    if isinstance(value, Unique):
+        return value.table
     if attrs.has(type(value)):
         parts = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
         return {name.removesuffix("_ms"): plain(name, part) for name, part in parts.items()}

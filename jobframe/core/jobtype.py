@@ -9,6 +9,7 @@ from functools import lru_cache, update_wrapper
 from typing import Any
 
 from jobframe.core.batch import LARGEST_BATCH
+from jobframe.core.named_fields import refused_field
 from jobframe.core.payload import Shape
 from jobframe.core.policy import parse_key
 from jobframe.core.signature import payload_class, payload_class_of_batch
@@ -76,6 +77,7 @@ class JobType:
         for field in self.policy.get("encrypt", ()):
             if field not in self.shape.fields:
                 raise ValueError(f"job type {name}: encrypt: {self.shape.refuse(field).problem}")
+        _check_unique(self)
         update_wrapper(self, handler)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -152,6 +154,14 @@ def _check_upcast(name: str, version: int, upcast: Upcast | None) -> Upcast | No
         return upcast
     msg = f"job type {name}: upcast must be a plain function (version, fields) -> fields, and version 2 or later"
     raise ValueError(msg)
+
+
+def _check_unique(job_type: JobType) -> None:
+    unique, shape = job_type.policy.get("unique"), job_type.shape
+    by = unique.by if unique and unique.by else ()
+    if problem := refused_field(job_type.name, by, shape.fields, shape.sealed(job_type.policy.get("encrypt", ()))):
+        msg = f"job type {job_type.name}: unique by: {problem}"
+        raise ValueError(msg)
 
 
 def _without_payload(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:

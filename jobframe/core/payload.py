@@ -105,6 +105,15 @@ class Shape:
         except Exception as error:  # noqa: BLE001 - a validator of the class may raise anything
             raise PayloadError(self.type, explained(error)) from None
 
+    def defaults(self, names: Collection[str]) -> dict[str, Any]:
+        """Return what those of the fields *names* that may be left out have then, as JSON carries it."""
+        found = {}
+        for field in attrs.fields(self.cls) if self.cls is not None else ():
+            made = field.default
+            if field.name in names and made is not attrs.NOTHING and not getattr(made, "takes_self", False):
+                found[field.name] = msgspec.to_builtins(made.factory() if hasattr(made, "factory") else made)
+        return found
+
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[Any]:
         return msgspec.json.Decoder(self.cls)

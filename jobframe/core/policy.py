@@ -18,8 +18,9 @@ from jobframe.core.duration import parse_ms
 from jobframe.core.form import form_of, table, takes
 from jobframe.core.rate import Rate, parse_rate
 from jobframe.core.shown import shown
+from jobframe.core.unique import UNTIL_DONE, Mode, Unique
 
-__all__ = ["KEYS", "Policy", "Priority", "nearest", "nearest_name", "parse_backoff", "parse_key"]
+__all__ = ["KEYS", "Policy", "Priority", "nearest", "nearest_name", "parse_backoff", "parse_key", "parse_unique"]
 
 Priority = Literal["high", "normal", "low"]
 RunIn = Literal["loop", "thread", "process"]
@@ -48,6 +49,7 @@ class Policy:
         max_waiting: An enqueue that would make more jobs wait is refused; None is no limit.
         max_snoozes: A job may ask to be run later this often without using an attempt.
         encrypt: Payload fields that the deployment has sealed, beside those that the author restricted.
+        unique: Which jobs are equal, so that an enqueue finds the one there is; None is only those of one ``key=``.
 
     """
 
@@ -68,6 +70,7 @@ class Policy:
     max_waiting: int | None = None
     max_snoozes: int = 1_000
     encrypt: tuple[str, ...] = ()
+    unique: Unique | None = None
 
 
 def parse_key(key: str, value: object) -> tuple[str, Any]:
@@ -96,19 +99,39 @@ def parse_backoff(value: object) -> Backoff:
         ValueError: It is neither, or one of its parts does not fit.
 
     """
-    table = value if isinstance(value, Mapping) else {"strategy": value}
+    parts = value if isinstance(value, Mapping) else {"strategy": value}
+    return Backoff(**_parse_parts("backoff", parts, _BACKOFF_KEYS))
+
+
+def parse_unique(value: object) -> Unique:
+    """
+    Read a table of by, window, mode and max_wait.
+
+    Raises:
+        ValueError: It is none, or one of its parts does not fit.
+
+    """
+    if not isinstance(value, Mapping):
+        msg = f'expected a table such as {{ by = ["document_id"] }}, got {shown(value)}'
+        raise ValueError(msg)  # noqa: TRY004 - every value that does not fit is a ValueError
+    return Unique(**_parse_parts("unique", value, _UNIQUE_KEYS))
+
+
+def _parse_parts(
+    key: str, parts: Mapping[Any, object], known: Mapping[str, tuple[str, Callable[[object], Any]]]
+) -> dict[str, Any]:
     parsed: dict[str, Any] = {}
-    for key, part in table.items():
-        if key not in _BACKOFF_KEYS:
-            msg = f"unknown key {key!r} of backoff{nearest(key, _BACKOFF_KEYS)}"
+    for part, value in parts.items():
+        if part not in known:
+            msg = f"unknown key {part!r} of {key}{nearest(part, known)}"
             raise ValueError(msg)
-        attribute, parse = _BACKOFF_KEYS[key]
+        attribute, parse = known[part]
         try:
-            parsed[attribute] = parse(part)
+            parsed[attribute] = parse(value)
         except ValueError as error:
-            msg = f"backoff {key}: {error}"
+            msg = f"{key} {part}: {error}"
             raise ValueError(msg) from None
-    return Backoff(**parsed)
+    return parsed
 
 
 def nearest(name: str, known: Mapping[str, object] | list[str]) -> str:
@@ -165,6 +188,17 @@ def _longer_than_zero(value: object) -> int:
     return ms
 
 
+@takes(anyOf=[{"const": UNTIL_DONE}, form_of(_longer_than_zero)])
+def _window(value: object) -> int | None:
+    if value == UNTIL_DONE:
+        return None
+    try:
+        return _longer_than_zero(value)
+    except ValueError:
+        msg = f'expected "{UNTIL_DONE}" or a duration longer than 0 such as "10m", got {shown(value)}'
+        raise ValueError(msg) from None
+
+
 @takes(type="array", items={"type": "string", "minLength": 1})
 def _class_names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
@@ -190,6 +224,14 @@ _BACKOFF_KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
 }
 takes(anyOf=[form_of(_BACKOFF_KEYS["strategy"][1]), table(_BACKOFF_KEYS, Backoff)])(parse_backoff)
 
+_UNIQUE_KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "by": ("by", _field_names),
+    "window": ("window_ms", _window),
+    "mode": ("mode", _one_of(*get_args(Mode))),
+    "max_wait": ("max_wait_ms", _longer_than_zero),
+}
+takes(**table(_UNIQUE_KEYS, Unique))(parse_unique)
+
 KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "run_in": ("run_in", _one_of(*get_args(RunIn))),
     "concurrency": ("concurrency", _whole(1, 1_000_000)),
@@ -208,5 +250,6 @@ KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "max_waiting": ("max_waiting", _whole(1, 1_000_000_000)),
     "max_snoozes": ("max_snoozes", _whole(0, 1_000_000)),
     "encrypt": ("encrypt", _field_names),
+    "unique": ("unique", parse_unique),
 }
 """Key of a type in ``jobs.toml`` → the `Policy` attribute it sets and its strict parser."""

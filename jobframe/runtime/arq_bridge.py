@@ -181,7 +181,10 @@ class Bridge:
         if isinstance(answer, Stale):
             self._known[answer.type] = policies.decode(answer.document) if answer.document else None
             return
-        done = [(each.due, each.made_ms, each.encoded.type, each.encoded.unique) for each in members]
+        done = [  # one that found its equal is owed what becomes of that
+            (each.due, each.made_ms, each.encoded.type, other or each.encoded.unique)
+            for each, other in zip(members, answer, strict=True)
+        ]
         self._handed_over += await bridge.mark(self._store, self._queue, done)
 
     async def _fill(self, members: Sequence[Ready], full: str) -> None:

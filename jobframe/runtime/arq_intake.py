@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import attrs
 import msgspec
 
-from jobframe.core.errors import RestrictedField
+from jobframe.client.exclusion import exclusion
+from jobframe.core.errors import PayloadError, RestrictedField
 from jobframe.runtime.arq_job import UNREADABLE, ArqJob, NotAJob, parked_unique, read, unique_part
 from jobframe.store.bridge import Due, Report
 from jobframe.store.codec import Envelope, Options, encode_tail
@@ -117,18 +118,20 @@ def prepare(queue: str, readable: Iterable[Readable], known: Mapping[str, InForc
         else:
             try:
                 intake.ready.append(_ready(queue, each, in_force, now_ms))
-            except NotAJob as error:
+            except (NotAJob, PayloadError) as error:
                 intake.answers.append(_parked(queue, each.due, str(error)))
     return intake
 
 
 def _ready(queue: str, each: Readable, in_force: InForce | None, now_ms: int) -> Ready:
+    body = each.job.body(in_force.fields if in_force else ())
     envelope = Envelope(
-        body=msgspec.Raw(each.job.body(in_force.fields if in_force else ())),
+        body=msgspec.Raw(body),
         version=in_force.payload_version if in_force else 1,
         headers={HEADER: queue},
     )
-    options = Options(given=True, expires_ms=_expires_ms(each.due, now_ms))
+    equal = exclusion(body, None, in_force=in_force)
+    options = Options(given=True, expires_ms=_expires_ms(each.due, now_ms), exclusion=equal)
     version = in_force.version if in_force else 0
     return Ready(each.due, each.job.et, Encoded(each.job.f, each.unique, "", encode_tail(envelope, options), version))
 

@@ -9,7 +9,9 @@ import msgspec
 
 from jobframe.core.job import AttemptError
 
-__all__ = ["Envelope", "Options", "Record", "Unreadable", "decode_payload", "encode_tail"]
+__all__ = [
+    "NOT_EXCLUSIVE", "Envelope", "Exclusion", "Options", "Record", "Unreadable", "decode_payload", "encode_tail",
+]  # fmt: skip
 
 ENVELOPE_VERSION = 1
 STAMP_DIGITS = 13
@@ -45,6 +47,36 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @attrs.frozen
+class Exclusion:
+    """
+    What makes an enqueue find its equal.
+
+    Attributes:
+        key: Exclusion key; None is none.
+        window_ms: How long the key is held, from this enqueue; None is until the job has ended.
+        replace: Whether the job that is there takes the new payload.
+        max_wait_ms: How long after its first enqueue that may put it off; None is ten times the delay.
+
+    """
+
+    key: str | None = None
+    window_ms: int | None = None
+    replace: bool = attrs.field(default=False, kw_only=True)
+    max_wait_ms: int | None = attrs.field(default=None, kw_only=True)
+
+    def encode(self) -> str:
+        """Write it as the scripts read it; the key is always the last of a job's options."""
+        if self.key is None:
+            return ""
+        window = "" if self.window_ms is None else f";w{self.window_ms}"
+        replace = f";r{self.max_wait_ms or ''}" if self.replace else ""
+        return f"{window}{replace};k{self.key}"
+
+
+NOT_EXCLUSIVE = Exclusion()
+
+
+@attrs.frozen
 class Options:
     """
     What the store's scripts themselves must know of a job.
@@ -53,14 +85,14 @@ class Options:
         given: Whether the caller chose its id.
         expires_ms: It never starts later than this after its enqueue; None leaves it to the policy.
         priority: Its own priority; None is the type's.
-        key: Its exclusion key.
+        exclusion: Its exclusion key.
 
     """
 
     given: bool = False
     expires_ms: int | None = None
     priority: str | None = None
-    key: str | None = None
+    exclusion: Exclusion = NOT_EXCLUSIVE
 
     def encode(self) -> str:
         """Write them as the scripts read them (``shared.lua``, parse_options)."""
@@ -69,9 +101,7 @@ class Options:
             parts.append(f";x{self.expires_ms}")
         if self.priority is not None:
             parts.append(f";p{WEIGHTS[self.priority]}")
-        if self.key is not None:
-            parts.append(f";k{self.key}")
-        return "".join(parts)
+        return "".join([*parts, self.exclusion.encode()])
 
 
 _encode = msgspec.json.Encoder().encode

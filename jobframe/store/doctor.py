@@ -13,7 +13,7 @@ from jobframe.store.store import Store
 
 __all__ = ["Examined", "Trouble", "examine"]
 
-Trouble = Literal["unheld", "unlisted", "lost", "stray", "locked", "leftover"]
+Trouble = Literal["unheld", "unlisted", "lost", "stray", "locked", "leftover", "behind"]
 """
 What can be wrong with a job, in the order in which it is looked for and mended.
 
@@ -23,6 +23,7 @@ What can be wrong with a job, in the order in which it is looked for and mended.
 ``stray``: in no state; it would never run. Mended by queueing it.
 ``locked``: ended, but it still holds its exclusion key. Mended by freeing the key.
 ``leftover``: in no state, and something is still kept of it. Mended by dropping that.
+``behind``: waiting for the end of a job that has ended or is gone. Mended by letting it start.
 """
 
 _STEP = 200
@@ -90,4 +91,5 @@ async def _indexes(store: Store) -> list[tuple[Trouble, str, str]]:
         *(("stray", name, "") for name in types),
         *(("locked", name, "") for name in types),
         *(("leftover", name, part) for name in types for part in _KEPT),
+        *(("behind", name, "") for name in types),
     ]

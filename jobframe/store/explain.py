@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -54,6 +55,7 @@ class Standing:
         slot_ms: When the first of those has surely ended; None without any.
         running: The type's longest running jobs, at most 512; none unless *job* is waiting.
         workers: Every registered worker.
+        behind: The live job with the same key whose end it waits for; its *since_ms* is 0 while it does not run.
 
     """
 
@@ -70,6 +72,7 @@ class Standing:
     slot_ms: int | None = None
     running: tuple[Running, ...] = ()
     workers: tuple[WorkerStats, ...] = ()
+    behind: Running | None = None
 
 
 async def read(store: Store, id: str) -> Standing:
@@ -86,7 +89,7 @@ async def read(store: Store, id: str) -> Standing:
     answer = await store.run("explain", type_name, unique)
     if not answer:
         raise JobNotFound(id)
-    now, job, before, expires, told, document, paused, arrival, active, ending, slot, running, workers = answer
+    now, job, before, expires, told, document, paused, arrival, active, ending, slot, running, workers, behind = answer
     return Standing(
         now_ms=int(now),
         job=answers.jobs(job)[0],
@@ -99,9 +102,14 @@ async def read(store: Store, id: str) -> Standing:
         slots=active + ending,
         ending=ending,
         slot_ms=int(float(slot)) if ending else None,
-        running=tuple(
-            Running(ids.join(type_name, answers.text(other)), answers.text(worker) or None, int(float(since)))
-            for other, since, worker in answers.rows(running, 3)
-        ),
+        running=_running(type_name, running),
         workers=answers.workers(workers, int(now)),
+        behind=next(iter(_running(type_name, behind)), None),
+    )
+
+
+def _running(type_name: str, flat: Sequence[Any]) -> tuple[Running, ...]:
+    return tuple(
+        Running(ids.join(type_name, answers.text(other)), answers.text(worker) or None, int(float(since)))
+        for other, since, worker in answers.rows(flat, 3)
     )

@@ -138,6 +138,18 @@ class Keys:
         """Hash: id → JSON of what its handler last reported, and when; gone once the job completed."""
         return self._plain(f"progress:{type}")
 
+    def keys(self, type: str) -> str:
+        """Hash: exclusion key → id of the job that an enqueue with this key finds."""
+        return self._plain(f"keys:{type}")
+
+    def lapses(self, type: str) -> str:
+        """Sorted set: exclusion key → when its window lapses; a key that is not here is held until its job ends."""
+        return self._plain(f"lapses:{type}")
+
+    def behind(self, type: str) -> str:
+        """Hash: id of a job that has not ended → due time, space, id of the job with its key that waits for its end."""
+        return self._plain(f"behind:{type}")
+
     def counters(self, type: str) -> str:
         """Hash: outcome → how often since the beginning; ``failed:<day>`` per day."""
         return self._plain(f"counters:{type}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 import msgspec
@@ -29,6 +30,7 @@ class InForce:
         fields: Names of the payload's fields.
         restricted: Names of those that their author declared restricted.
         policy: The policy.
+        defaults: What the fields that make jobs equal have when they are left out.
         batch: Most jobs of one call of its handler; 0 for a handler of one job.
         by: Who put it in force: a worker, or ``user@host``.
         version: Rises with each change.
@@ -43,6 +45,7 @@ class InForce:
     restricted: tuple[str, ...]
     policy: Policy
     by: str
+    defaults: dict[str, Any] = attrs.field(factory=dict)
     batch: int = 0
     version: int = 0
     at: int = 0
@@ -92,7 +95,8 @@ def fingerprint(value: object) -> str:
 def document(job_type: JobType, policy: Policy, by: str) -> InForce:
     """Describe *job_type* under *policy* as *by* would put it in force."""
     shape = job_type.shape
-    what = (job_type.name, job_type.version, shape.fields, shape.restricted, policy, job_type.batch)
+    defaults = shape.defaults(policy.unique.by or ()) if policy.unique else {}
+    what = (job_type.name, job_type.version, shape.fields, shape.restricted, policy, job_type.batch, defaults)
     return InForce(
         type=job_type.name,
         digest=fingerprint(what),
@@ -101,6 +105,7 @@ def document(job_type: JobType, policy: Policy, by: str) -> InForce:
         restricted=shape.restricted,
         policy=policy,
         by=by,
+        defaults=defaults,
         batch=job_type.batch or 0,
     )
 

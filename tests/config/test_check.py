@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+import jobframe
 from jobframe.config.check import check, missing
 from jobframe.config.reader import read
 from jobframe.core.errors import PluginError, UnknownJobType
@@ -208,3 +209,67 @@ def test_a_missing_type_of_nobody_is_unknown_and_told_with_the_nearest_one(async
 
     assert isinstance(error, UnknownJobType)
     assert "ingest.document" == error.nearest
+
+
+@attrs.frozen
+class Embed:
+    document_id: str
+    note: str = ""
+    secret: str = jobframe.restricted(default="")
+
+
+async def embed(ctx, payload: Embed):
+    """Do nothing."""
+
+
+EMBED = {"ingest.embed": JobType("ingest.embed", 1, embed, {})}
+SEALED = "is sealed: nothing may depend on its value, for a digest of it could be guessed"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "problem"),
+    [
+        (
+            '[jobs."ingest.embed"]\nunique = { by = ["notes"] }',
+            '2: jobs."ingest.embed"',
+            "unknown field 'notes': did you",
+        ),
+        ('[defaults]\nunique = { by = ["secret"] }', "2: defaults", f"field 'secret' {SEALED}"),
+        (
+            '[jobs."ingest.embed"]\nencrypt = ["note"]\n[jobs."ingest.embed".unique]\nby = ["note"]',
+            '4: jobs."ingest.embed"',
+            f"field 'note' {SEALED}",
+        ),
+    ],
+)
+def test_jobs_are_equal_only_by_fields_that_there_are_and_that_are_not_sealed(report, text, place, problem):
+    (found,) = report(text, types=EMBED).errors
+
+    assert str(found).startswith(f"jobs.toml:{place}.unique.by: ingest.embed: {problem}")
+
+
+def test_fields_that_the_environment_names_are_checked_too(write):
+    write("")
+    config = read(None, {"JOBFRAME__JOBS__INGEST_EMBED__UNIQUE": '{ by = ["notes"] }'})
+
+    (problem,) = check(config, EMBED, [INGEST]).errors
+
+    assert "JOBFRAME__JOBS__INGEST_EMBED__UNIQUE: ingest.embed: unknown field 'notes'" in str(problem)
+
+
+def test_a_window_that_outlasts_the_records_is_a_warning(report):
+    (found,) = report('[jobs."ingest.embed"]\nunique = { window = "1d" }', types=EMBED).warnings
+    fitting = report('[jobs."ingest.embed"]\nunique = { window = "1d" }\nkeep_result = "1d"', types=EMBED)
+
+    assert str(found).startswith(
+        'jobs.toml:2: jobs."ingest.embed".unique: ingest.embed: the window outlasts keep_result'
+    )
+    assert () == fitting.warnings
+
+
+def test_a_window_of_the_author_is_told_without_a_line(report):
+    types = {"ingest.embed": JobType("ingest.embed", 1, embed, {"unique": {"window": "1d"}})}
+
+    (warning,) = report("", types=types).warnings
+
+    assert ("", 0) == (warning.file, warning.line)

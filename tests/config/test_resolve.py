@@ -33,7 +33,8 @@ VALUES: dict[str, list[Any]] = {
     "expires": ["1h", "2h"],
     "max_waiting": [1, 5000],
     "max_snoozes": [0, 5],
-    "encrypt": [["a"], ["a", "b"]],
+    "encrypt": [["c"], ["c", "d"]],
+    "unique": [{"by": ["a"]}, {"by": ["a", "b"], "window": "1m"}, {"mode": "replace", "max_wait": "2m"}],
 }
 LAYER = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()})
 
@@ -42,6 +43,8 @@ LAYER = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key
 class Payload:
     a: str = ""
     b: str = ""
+    c: str = ""
+    d: str = ""
 
 
 async def handler(ctx, payload: Payload):

@@ -18,7 +18,8 @@ Content = Mapping[str, Mapping[str, Any]]
 KNOWN = re.compile(
     r"control|types|schedules|schedule:[A-Za-z0-9._-]+|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
     r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
-    r"|(active|leaving|needs|steps|progress|completed|given|failed|cancelled|parked|payload|record|reason|result|keys|counters|total):[^:]+"
+    r"|(active|leaving|needs|steps|progress|completed|given|failed|cancelled|parked|payload|record|reason|result|counters|total):[^:]+"
+    r"|(keys|lapses|behind):[^:]+"
 )
 LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")
 ENDED = ("completed:{}", "given:{}", "failed:{}", "cancelled:{}")
@@ -111,16 +112,26 @@ def _conservation(index: Index) -> Iterator[str]:
 
 
 def _keys(index: Index) -> Iterator[str]:
-    """An exclusion key is held by its live job, by nobody else, and not longer."""
+    """A key is held by its live job, by nobody else, and no longer; within its window also by one that has ended."""
     live = {unique for name in LIVE for unique in index(name)}
-    payloads, keys = index("payload:{}"), index("keys:{}")
+    payloads, keys, lapses, behind = (index(name) for name in ("payload:{}", "keys:{}", "lapses:{}", "behind:{}"))
+    yield from (f"{key!r} has a window and no holder" for key in lapses.keys() - keys.keys())
     for key, unique in keys.items():
-        if unique in payloads and unique not in live:
+        if unique in payloads and unique not in live and key not in lapses:
             yield f"{unique} has ended and holds the key {key!r}"
+    successors = {first: value.partition(" ")[2] for first, value in behind.items()}
     for unique in live & payloads.keys():
-        _, marked, key = payloads[unique][13:].partition("\n")[0].partition(";k")
-        if marked and keys.get(key) != unique:
+        options, marked, key = payloads[unique][13:].partition("\n")[0].partition(";k")
+        after = re.search(r";a([^;]+)", options)
+        if after and ";w" not in options and after[1] in live and successors.get(after[1]) != unique:
+            yield f"{unique} stands behind {after[1]}, which does not know of it"
+        if marked and ";w" not in options and unique not in successors and keys.get(key) != unique:
             yield f"{unique} lives and does not hold its key {key!r}"
+    for first, unique in successors.items():
+        if first not in live:
+            yield f"{unique} waits for the end of {first}, which has ended"
+        if unique in index("active:{}"):
+            yield f"{unique} runs before {first} has ended"
 
 
 def _scheduling(content: Content, type: str, limits: Limits, now: int) -> Iterator[str]:

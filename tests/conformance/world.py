@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from jobframe.core import ids
 from jobframe.core.job import JobInfo
 from jobframe.core.jobtype import JobType
@@ -14,7 +16,7 @@ from jobframe.core.outcome import Completed, Outcome
 from jobframe.core.policy import Policy
 from jobframe.store import inspect, leases, operate, policies
 from jobframe.store.claim import Claim, Claimed, claim
-from jobframe.store.codec import Options, Record
+from jobframe.store.codec import Exclusion, Options, Record
 from jobframe.store.enqueue import Encoded, Stale, enqueue
 from jobframe.store.leases import Renewed, Swept
 from jobframe.store.results import Ended, await_result
@@ -25,6 +27,7 @@ START_MS = 1_764_072_000_000 + 90_000
 """A minute and a half into an hour."""
 
 LEASE_MS = 12_000
+EXCLUSION = frozenset(field.name for field in attrs.fields(Exclusion))
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -105,7 +108,8 @@ class World:
 
     def job(self, type: str, unique: str = "", when: str = "", body: bytes = b"{}", **options: Any) -> Encoded:
         """Encode a job; without an id it gets a generated one."""
-        tail = Options(**options).encode().encode() + b'\n{"body":' + body + b"}"
+        equal = {name: options.pop(name) for name in EXCLUSION & options.keys()}
+        tail = Options(**options, exclusion=Exclusion(**equal)).encode().encode() + b'\n{"body":' + body + b"}"
         return Encoded(type, unique or f"id{next(self._ids):06}", when, tail, self._versions.get(type, 0))
 
     async def send(self, *jobs: Encoded, client: str = "c1", number: int = 0) -> list[str | None] | Stale:

@@ -206,6 +206,16 @@ def test_a_type_seals_only_fields_that_it_has():
         job("book.close", encrypt=["note"])(close)
 
 
+def test_jobs_of_a_type_are_equal_only_by_fields_that_it_has_and_does_not_seal():
+    assert ("number",) == job("book.read", unique={"by": ["number"]})(read).policy["unique"].by
+    with pytest.raises(
+        ValueError, match=r"job type book\.read: unique by: unknown field 'nunber': did you mean 'number'\?"
+    ):
+        job("book.read", unique={"by": ["nunber"]})(read)
+    with pytest.raises(ValueError, match="unique by: field 'number' is sealed"):
+        job("book.read", unique={"by": ["number"]}, encrypt=["number"])(read)
+
+
 def test_a_type_without_batch_has_none():
     assert job("book.read")(read).batch is None
 

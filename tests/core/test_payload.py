@@ -305,3 +305,19 @@ def test_sealed_are_the_restricted_fields_and_those_that_the_policy_names():
 )
 def test_what_would_not_arrive_is_refused_when_it_is_declared(cls, problem):
     assert problem == refusal(Shape, "a.b", cls)
+
+
+@attrs.frozen
+class WithDefaults:
+    needed: str
+    plain: int = 3
+    made: list[str] = attrs.field(factory=list)
+    of_itself: str = attrs.field(default=attrs.Factory(lambda self: self.needed, takes_self=True))
+    other: int = 4
+
+
+def test_fields_that_may_be_left_out_have_a_default():
+    shape = Shape("a.b", WithDefaults)
+
+    assert {"plain": 3, "made": []} == shape.defaults(["needed", "plain", "made", "of_itself", "no_field"])
+    assert {} == Shape("a.b", None).defaults(["plain"])

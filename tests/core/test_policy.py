@@ -8,6 +8,7 @@ import pytest
 from jobframe.core.backoff import Backoff
 from jobframe.core.policy import KEYS, Policy, nearest, parse_backoff, parse_key
 from jobframe.core.rate import Rate
+from jobframe.core.unique import Unique
 
 
 def test_every_attribute_of_a_policy_has_one_key():
@@ -33,6 +34,7 @@ def test_every_attribute_of_a_policy_has_one_key():
         ("max_snoozes", 3, ("max_snoozes", 3)),
         ("max_waiting", 100_000, ("max_waiting", 100_000)),
         ("per_worker", 2, ("per_worker", 2)),
+        ("unique", {"by": ["a"], "window": "10m"}, ("unique", Unique(("a",), 600_000))),
         ("rate_limit", "100/m", ("rate_limit", Rate(100, 60_000))),
         ("encrypt", ["note", "name"], ("encrypt", ("note", "name"))),
     ],
@@ -67,6 +69,26 @@ def test_each_key_sets_its_attribute(key, value, expected):
         ("encrypt", "note", "expected a list of names of payload fields such as [\"note\"], got 'note'"),
         ("encrypt", ["a b"], "expected a list of names of payload fields such as [\"note\"], got ['a b']"),
         ("encrypt", [1], 'expected a list of names of payload fields such as ["note"], got [1]'),
+        ("unique", "document_id", "expected a table such as { by = [\"document_id\"] }, got 'document_id'"),
+        ("unique", {"bye": ["a"]}, "unknown key 'bye' of unique: did you mean 'by'?"),
+        ("unique", {"by": "a"}, "unique by: expected a list of names of payload fields such as [\"note\"], got 'a'"),
+        (
+            "unique",
+            {"window": "0s"},
+            'unique window: expected "until-done" or a duration longer than 0 such as "10m", got \'0s\'',
+        ),
+        (
+            "unique",
+            {"window": 600},
+            'unique window: expected "until-done" or a duration longer than 0 such as "10m", got 600',
+        ),
+        ("unique", {"mode": "skip"}, "unique mode: expected one of ignore, replace, got 'skip'"),
+        ("unique", {"max_wait": "1m"}, 'unique max_wait: has a meaning only with mode = "replace"'),
+        (
+            "unique",
+            {"mode": "replace", "max_wait": "0s"},
+            "unique max_wait: expected a duration longer than 0, got '0s'",
+        ),
         ("backoff", "slow", "backoff strategy: expected one of none, fixed, linear, exponential, got 'slow'"),
         ("backoff", 5, "backoff strategy: expected one of none, fixed, linear, exponential, got 5"),
         ("backoff", {"bass": "1s"}, "unknown key 'bass' of backoff: did you mean 'base'?"),

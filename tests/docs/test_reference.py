@@ -19,6 +19,7 @@ from jobframe.config.written import written
 from jobframe.core.backoff import Backoff
 from jobframe.core.job import State
 from jobframe.core.policy import KEYS, Policy
+from jobframe.core.unique import Unique
 from jobframe.registry.loader import load
 from tests.docs import pages
 
@@ -67,6 +68,11 @@ def test_every_part_of_a_backoff_is_described_with_its_default():
     defaults = {part.removesuffix("_ms"): written(part, getattr(Backoff(), part)) for part in parts}
     assert set(defaults) == set(found)
     assert {} == {key: value for key, value in defaults.items() if not says(found[key], value)}
+
+
+def test_every_part_of_unique_is_described():
+    found = documented(section(OF_TYPES).partition("### `unique`")[2].partition("###")[0])
+    assert [field.name.removesuffix("_ms") for field in attrs.fields(Unique)] == list(found)
 
 
 def test_every_table_is_one_of_known_keys_or_has_a_test_of_its_own():

@@ -131,6 +131,7 @@ RIGHT = [
     '[redis]\nurl = "redis://h"\nnamespace = "a.b-c_d"',
     '[schedules.nightly]\njob = "not.installed"\ncron = "0 2 * * *"\ntz = "UTC"\npayload = { any = [1] }',
     '[schedules."a.b"]\njob = "sync.source"\nevery = "15m"\noverlap = "queue-one"\nmisfire = "once"',
+    '[defaults]\nunique = { window = "until-done" }\n[jobs."a.b".unique]\nby = []\nwindow = "10m"\nmode = "replace"',
 ]
 
 
@@ -166,6 +167,11 @@ WRONG = [
     '[defaults]\nbackoff = "quadratic"',
     "[defaults]\nbackoff = { factor = 0.5 }",
     '[defaults]\nbackoff = { bse = "1s" }',
+    '[defaults]\nunique = "document_id"',
+    '[defaults]\nunique = { by = "document_id" }',
+    '[defaults]\nunique = { window = "0s" }',
+    '[defaults]\nunique = { window = "for-ever" }',
+    '[defaults]\nunique = { modes = "replace" }',
     "[jobs.reembed.document]\nconcurrency = 4",
     '[jobs."reembed.document"]\nkeep_failed = 30',
     '[jobs."not.installed"]\nmax_retrys = 3',

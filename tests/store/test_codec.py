@@ -7,6 +7,7 @@ from jobframe.core.job import AttemptError
 from jobframe.store.codec import (
     MAX_ERRORS_KEPT,
     Envelope,
+    Exclusion,
     Options,
     Record,
     Unreadable,
@@ -23,7 +24,7 @@ def body(text):
 
 
 @pytest.mark.parametrize(
-    "options", [None, Options(), Options(given=True, expires_ms=5, priority="high", key="a\tb;kc")]
+    "options", [None, Options(), Options(given=True, expires_ms=5, priority="high", exclusion=Exclusion("a\tb;kc"))]
 )
 def test_an_envelope_comes_back_as_it_was_written(options):
     envelope = Envelope(body(b'{"n":1}'), version=3, headers={"a": "b"}, timeout_ms=7, max_retries=0)
@@ -40,7 +41,9 @@ def test_parts_of_an_envelope_that_are_absent_cost_nothing():
 
 
 def test_a_key_stands_last_because_it_may_hold_anything():
-    assert ";g;x5;p4;k;g;x9" == Options(given=True, expires_ms=5, priority="high", key=";g;x9").encode()
+    assert (
+        ";g;x5;p4;k;g;x9" == Options(given=True, expires_ms=5, priority="high", exclusion=Exclusion(";g;x9")).encode()
+    )
 
 
 @pytest.mark.parametrize(

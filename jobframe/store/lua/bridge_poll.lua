@@ -40,6 +40,7 @@ end
 local PLACES = {
   {key = 'queue:%s:n'}, {key = 'active:%s'}, {key = 'given:%s', ended = true}, {key = 'failed:%s', ended = true},
   {key = 'cancelled:%s', ended = true}, {key = 'parked:%s'}, {key = 'queue:%s:h'}, {key = 'queue:%s:l'},
+  {key = 'completed:%s', ended = true}, -- of one that found its equal, made by another producer
 }
 local function sort_out(t, jobs)
   for _, place in ipairs(PLACES) do

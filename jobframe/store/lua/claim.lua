@@ -108,7 +108,9 @@ local function start(t, p, ids, dues)
     local options = payload and payload_options(payload) or NONE
     local expires = options.expires or p.expires
     local too_late = payload and expires > 0 and now >= tonumber(string.sub(payload, 1, 13)) + expires
-    if payload and not too_late then
+    if options.after and not too_late and is_live(t, options.after) then
+      call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(t, p, options), now + LOOK_AGAIN, id)
+    elseif payload and not too_late then
       local at = #started + 1
       started[at], started_dues[at], started_payloads[at] = id, dues[i], payload
       scored[2 * at - 1], scored[2 * at] = now, id

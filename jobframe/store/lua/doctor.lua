@@ -7,6 +7,7 @@
 --   'stray'    payloads of jobs that are in no state: they would never run                   repair: queue them
 --   'locked'   exclusion keys of jobs that have ended: no job can be made with them again    repair: free them
 --   'leftover' what is kept of jobs that are in no state: it would never be dropped          repair: drop it
+--   'behind'   jobs that wait for the end of one that has ended or is gone                   repair: let them start
 -- Returns: {next cursor or '0' when this index is done, entries looked at, type\tid of each one found ...}
 local what, subject, cursor, step, repair, queue = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1', ARGV[7]
 local t = subject
@@ -102,7 +103,7 @@ end
 function look.locked()
   local entries = scan('HSCAN', 'keys:' .. t)
   for i = 1, #entries, 2 do
-    if not stands_in(LIVE, entries[i + 1]) then
+    if not stands_in(LIVE, entries[i + 1]) and not call('ZSCORE', P .. 'lapses:' .. t, entries[i]) then
       found[#found + 1] = t .. '\t' .. entries[i + 1]
       if repair then call('HDEL', P .. 'keys:' .. t, entries[i]) end
     end
@@ -117,6 +118,18 @@ function look.leftover()
     if not stands_in(LIVE, id) and not stands_in(ENDED, id) and call('HEXISTS', P .. 'payload:' .. t, id) == 0 then
       found[#found + 1] = t .. '\t' .. id
       if repair then call('HDEL', P .. queue .. ':' .. t, id) end
+    end
+  end
+  return entries
+end
+
+function look.behind()
+  local entries = scan('HSCAN', 'behind:' .. t)
+  for i = 1, #entries, 2 do
+    if not is_live(t, entries[i]) then
+      local _, successor = split_behind(entries[i + 1])
+      found[#found + 1] = t .. '\t' .. (successor or entries[i])
+      if repair then let_go(t, entries[i]) end
     end
   end
   return entries

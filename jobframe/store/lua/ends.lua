@@ -16,11 +16,6 @@ local function announce_ends(fields)
   end
 end
 
--- Free the exclusion key of a job that ends.
-local function release_key(t, id, options)
-  if options.key and call('HGET', P .. 'keys:' .. t, options.key) == id then call('HDEL', P .. 'keys:' .. t, options.key) end
-end
-
 -- Drop all that is kept of ended jobs.
 local function forget(t, state, ids)
   if #ids == 0 then return end

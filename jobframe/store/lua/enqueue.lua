@@ -20,7 +20,7 @@ local function count_new(t, from, n)
     local id, tail = ARGV[i], ARGV[i + 2]
     local options = parse_options(string.sub(tail, 1, string.find(tail, '\n', 1, true) - 1))
     local equal = (options.given and (seen[id] or exists(t, id)))
-      or (options.key and (seen['key ' .. options.key] or holder_of(t, options.key)))
+      or (options.key and (seen['key ' .. options.key] or finds_equal(t, options)))
     if not equal then count = count + 1 end
     seen[id] = true
     if options.key then seen['key ' .. options.key] = true end

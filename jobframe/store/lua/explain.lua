@@ -4,7 +4,8 @@
 --          {now, job, jobs due before it, when it expires or '', what its worker was told to cancel it for or '',
 --           document of the policy in force or '', who paused it or '', the rate's arrival time (microseconds) or 0,
 --           running jobs of the type, slots of processes that are ending, when the first of these has ended or 0,
---           longest running jobs, workers}
+--           longest running jobs, workers, {} or of the live job that it stands behind: unique part, when it was claimed or
+--           0, worker or ''}
 --          job: as list_jobs.lua answers one   workers: as read_workers.lua says
 --          longest running jobs: per job unique part, when it was claimed, worker or ''; of a waiting job's type only
 local t, id = ARGV[2], ARGV[3]
@@ -60,10 +61,16 @@ local function longest_running()
   return found
 end
 
+local function stands_behind(other)
+  if not other or not is_live(t, other) then return {} end
+  return {other, call('ZSCORE', P .. 'active:' .. t, other) or 0, holders({t .. '\t' .. other})[1] or ''}
+end
+
 local state, score, level = find()
 if not state then return {} end
 local payload = call('HGET', P .. 'payload:' .. t, id) or ''
-local expires = payload_options(payload).expires or limits(t).expires
+local options = payload_options(payload)
+local expires = options.expires or limits(t).expires
 local worker = state == 'active' and holders({field})[1] or ''
 local stamp = tonumber(string.sub(payload, 1, 13)) -- damaged bytes have none
 local job = {t, state, id, score, string.sub(payload, 1, 13), worker, call('HGET', P .. 'record:' .. t, id) or '',
@@ -77,5 +84,5 @@ return {
   call('HGET', P .. 'types', t) or '', call('HGET', P .. 'paused', t) or '', call('HGET', P .. 'rates', t) or 0,
   call('ZCARD', P .. 'active:' .. t), call('ZCOUNT', P .. 'leaving:' .. t, now, '+inf'),
   call('ZRANGEBYSCORE', P .. 'leaving:' .. t, now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or 0,
-  state == 'waiting' and longest_running() or {}, read_workers(),
+  state == 'waiting' and longest_running() or {}, read_workers(), stands_behind(options.after),
 }

@@ -49,7 +49,8 @@ local function released(ids)
     if bytes_left <= 0 then break end
     local payload = call('HGET', P .. 'payload:' .. t, id)
     if payload then
-      release_key(t, id, payload_options(payload))
+      call('HDEL', P .. 'payload:' .. t, id) -- first: a job that goes with it, and stood behind it, gives it no key back
+      release_key(t, id, payload_options(payload), true)
       bytes_left = bytes_left - #payload
     end
     reached[i], fields[i] = id, t .. '\t' .. id
@@ -71,5 +72,5 @@ for _, index in ipairs(INDEXES[state]) do
     count = count + #ids
   end
 end
-if most > 0 and INDEXES[state] == QUEUES then arm(t, limits(t)) end
+if most > 0 and LIVE[state] then arm(t, limits(t)) end
 return {count, most > 0 and (count >= most or bytes_left <= 0) and 1 or 0}

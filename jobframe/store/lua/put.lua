@@ -10,19 +10,23 @@ end
 -- Appends to answers, per job: 1 when it was made, else the id of the job that stands in its place.
 local function put(t, p, args, at, n, answers)
   local queues, payloads, stamp = {h = {}, n = {}, l = {}}, {}, whole(now)
-  local made, keys, due_now, future = {}, {}, false, nil
+  local made, keys, windows, moved, due_now, future = {}, {}, 0, false, false, nil
   for i = at, at + 3 * (n - 1), 3 do
     local id, when, tail = args[i], args[i + 1], args[i + 2]
     local options = NONE
     if string.byte(tail) ~= 10 then options = parse_options(string.sub(tail, 1, string.find(tail, '\n', 1, true) - 1)) end
     local other = options.given and (made[id] or exists(t, id)) and id
-    if not other and options.key then other = keys[options.key] or holder_of(t, options.key) end
+    if not other and options.key and not options.replace then other = keys[options.key] or holder_of(t, options) end
     if other then
       answers[#answers + 1] = other
+    elseif options.replace then
+      answers[#answers + 1] = put_or_renew(t, p, id, when, tail, options)
+      moved = true
     else
       if options.key then
         keys[options.key] = id
-        call('HSET', P .. 'keys:' .. t, options.key, id)
+        take_key(t, id, options)
+        if options.window then windows = windows + 1 end
       end
       local due, queue = due_time(when), queues[queue_of(t, p, options)]
       if due <= now then due_now = true elseif not future or due < future then future = due end
@@ -32,10 +36,12 @@ local function put(t, p, args, at, n, answers)
       answers[#answers + 1] = 1
     end
   end
-  if #payloads == 0 then return end
+  if #payloads == 0 and not moved then return end
   variadic('HSET', P .. 'payload:' .. t, payloads)
   for level, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. level, queue) end
+  if windows > 0 then drop_lapsed(t, 2 * windows) end
   if p.paused then return end
+  if moved then return arm(t, p) end
   if due_now then
     if p.cap > 0 or p.interval > 0 then return arm(t, p) end
     enter(t, p.lane)

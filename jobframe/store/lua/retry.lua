@@ -52,10 +52,10 @@ local function retry(id, ended_at)
   local payload = call('HGET', P .. 'payload:' .. t, id)
   if not payload then return 'NONE', '' end
   local options = payload_options(payload)
-  if options.key then
-    local holder = holder_of(t, options.key)
-    if holder and holder ~= id then return 'HELD', holder end
-    call('HSET', P .. 'keys:' .. t, options.key, id)
+  if options.key and state ~= 'parked' then -- a parked job has its key, or the one behind it has
+    local holder = holder_of(t, options)
+    if holder and holder ~= id and is_live(t, holder) then return 'HELD', holder end
+    retake_key(t, id, options)
   end
   queue_again(id, state, payload, options)
   return 'OK', ''

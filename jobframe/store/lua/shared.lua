@@ -65,14 +65,22 @@ local function limits(t)
 end
 
 -- The options of a job: what stands between the 13 digits of its enqueue time and the newline before its envelope.
--- ;g the caller chose the id  ;x<ms> expires  ;p<weight> priority  ;k<exclusion key>, always the last
+-- ;g the caller chose the id  ;x<ms> expires  ;p<weight> priority  ;w<ms> window of its key  ;r replace  ;r<ms> its
+-- max_wait  ;k<exclusion key>, always the last. The scripts put before these: ;f<ms> first enqueue, of a replaced payload
+-- ;a<id> the job that it stands behind
 local NONE = {}
 local function parse_options(text)
   if text == '' then return NONE end
   local rest, key = string.match(text, '^(.-);k(.*)$')
   rest = rest or text
-  return {text = text, key = key, given = string.find(rest, ';g', 1, true) ~= nil,
-          expires = tonumber(string.match(rest, ';x(%d+)')), weight = tonumber(string.match(rest, ';p(%d)'))}
+  local options = {text = text, key = key, given = string.find(rest, ';g', 1, true) ~= nil,
+                   expires = tonumber(string.match(rest, ';x(%d+)')), weight = tonumber(string.match(rest, ';p(%d)'))}
+  if key and rest ~= '' then
+    options.window, options.max_wait = tonumber(string.match(rest, ';w(%d+)')), tonumber(string.match(rest, ';r(%d+)'))
+    options.replace = string.find(rest, ';r', 1, true) ~= nil
+    options.first, options.after = tonumber(string.match(rest, ';f(%d+)')), string.match(rest, ';a([^;]+)')
+  end
+  return options
 end
 
 local function payload_options(payload)
@@ -198,12 +206,6 @@ end
 -- the caller chose stands in `given`.
 local function exists(t, id)
   return call('HEXISTS', P .. 'payload:' .. t, id) == 1 or call('ZSCORE', P .. 'given:' .. t, id)
-end
-
--- Which live job has this exclusion key? A holder whose payload is gone from the store holds nothing.
-local function holder_of(t, key)
-  local id = call('HGET', P .. 'keys:' .. t, key)
-  return id and call('HEXISTS', P .. 'payload:' .. t, id) == 1 and id or nil
 end
 
 local function split_field(field)

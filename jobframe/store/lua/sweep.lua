@@ -86,6 +86,7 @@ for i = 1, math.min(8, #names) do
   local t = names[(turn + i) % #names + 1]
   local p = limits(t)
   retain(t, p, 256)
+  drop_lapsed(t, 256)
   call('ZREMRANGEBYSCORE', P .. 'leaving:' .. t, '-inf', '(' .. now)
   call('HDEL', P .. 'counters:' .. t, 'failed:' .. today - 9)
   arm(t, p)

@@ -11,6 +11,7 @@ from jobframe.core.outcome import Cancelled, Completed, Crashed, Failed, Interru
 from jobframe.store.claim import Claimed
 from tests.conformance.invariants import limits_of, states_in
 from tests.conformance.machine.fleet import DELAY_MS, TYPES, Fleet
+from tests.conformance.machine.model import LOOK_AGAIN_MS
 
 ends = (Completed(b"1"), Failed("why"), Cancelled("why"), Parked("why"))
 givings_back = (Retried(DELAY_MS), Retried(0), Snoozed(DELAY_MS), Interrupted(), Crashed())
@@ -48,6 +49,7 @@ class Attempts(Fleet):
             job.state, job.worker, job.fence = "active", name, claimed.fence
         self.fence = max([self.fence, *(claimed.fence for claimed in answer.jobs)])
         self.end_those_found_expired(could_start)
+        self.put_back_those_behind_others()
         assert len(answer.jobs) <= room
         if len(answer.jobs) < room and not answer.more:
             assert [] == [job for job in self.model.startable(self.world.now) if job.type in known]
@@ -60,6 +62,15 @@ class Attempts(Fleet):
                 assert job.id in could_start
                 assert job.has_expired(self.world.now)
                 job.end("failed")
+
+    def put_back_those_behind_others(self) -> None:
+        content = self.run(self.world.dump())
+        for job in self.model.of("queued"):
+            if job.is_held_back and job.due <= self.world.now:
+                levels = [content.get(f"queue:{job.type}:{level}", {}) for level in "hnl"]
+                (due,) = [level[job.unique] for level in levels if job.unique in level]
+                assert due in (job.due, self.world.now + LOOK_AGAIN_MS)
+                job.due = due
 
     @rule(claim=claims, outcome=outcomes)
     def settle(self, claim: tuple[str, list[Claimed]], outcome: Outcome) -> None:

@@ -32,18 +32,22 @@ class Operators(Fleet):
     @precondition(lambda self: self.model.jobs)
     def retry(self, data: st.DataObject) -> None:
         job = self.model.jobs[data.draw(st.sampled_from(sorted(self.model.jobs)))]
-        holder = self.model.holder(job.type, job.key)
+        holder = self.model.holder(job.type, job.key, self.world.now)
+        blocked = holder not in (None, job) and holder.is_live and job.state != "parked"
         try:
             self.run(self.world.retry(job.id))
         except NotRetryable:
             assert job.state in ("queued", "active", "completed")
         except KeyHeld:
-            assert holder not in (None, job)
+            assert blocked
         else:
             assert job.state in ("failed", "cancelled", "parked")
-            assert holder in (None, job)
+            assert not blocked
+            if job.state != "parked":
+                self.model.take_again(job, self.world.now)
             job.queue(self.world.now)
-            job.enqueued = self.world.now
+            if job.expires is not None:
+                job.enqueued = self.world.now
 
     @rule(type=types)
     def pause(self, type: str) -> None:

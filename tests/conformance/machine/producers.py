@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from tests.conformance.machine.fleet import DELAY_MS, EXPIRES_MS, Fleet, types
-from tests.conformance.machine.model import Job
+from tests.conformance.machine.model import Job, Rule
 
-keys = st.sampled_from([None, None, "k1", "k2"])
+RULES = {
+    "plain": Rule(),
+    "window": Rule(2 * EXPIRES_MS),
+    "debounced": Rule(replace=True),
+    "both": Rule(EXPIRES_MS, replace=True, max_wait_ms=EXPIRES_MS),
+}
+keys = st.sampled_from([None, None, *RULES, "debounced"])
 delays = st.sampled_from(["", "", f"+{DELAY_MS}", "+20000"])
 priorities = st.sampled_from([None, None, "high", "low"])
 
@@ -20,6 +27,7 @@ class Producers(Fleet):
 
     def __init__(self) -> None:
         super().__init__()
+        self.model.rules = RULES
         self.last_call: tuple[list[Any], Any, int] | None = None
 
     @rule(type=types, given=st.sampled_from(["", "", "x", "y"]), key=keys, when=delays, priority=priorities,
@@ -27,17 +35,17 @@ class Producers(Fleet):
     def enqueue(
         self, type: str, given: str, key: str | None, when: str, priority: str | None, expires: int | None
     ) -> None:
-        encoded = self.world.job(type, given, when, given=bool(given), key=key, priority=priority, expires_ms=expires)
-        known = self.model.jobs.get(f"{type}:{given}") or self.model.holder(type, key)
+        equal: dict[str, Any] = {"key": key, **attrs.asdict(RULES[key])} if key else {}
+        encoded = self.world.job(type, given, when, given=bool(given), priority=priority, expires_ms=expires, **equal)
         number = self.world.next_number("c1")
 
         answer = self.run(self.world.send(encoded, number=number))
 
-        assert [known.unique if known else None] == answer
+        job = Job(type, encoded.unique, self.world.now + int(when or 0), self.world.now, key, expires)
+        known = self.model.jobs.get(job.id)
+        known = known or self.model.enqueue(job, int(when) if when else None, self.world.now)
+        assert [None if known is job else known.unique] == answer
         self.last_call = ([encoded], answer, number)
-        if not known:
-            due = self.world.now + int(when or 0)
-            self.model.jobs[f"{type}:{encoded.unique}"] = Job(type, encoded.unique, due, self.world.now, key, expires)
 
     @rule()
     @precondition(lambda self: self.last_call)
