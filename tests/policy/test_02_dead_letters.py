@@ -338,6 +338,17 @@ async def test_a_replayed_job_expires_counted_from_when_it_comes_due(world, oper
     assert {"active": 2} == await world.counts("a")
 
 
+async def test_a_pace_that_takes_centuries_damages_no_payload(world, operator):
+    await world.join("w1", "a", expires_ms=500)
+    await fail(world, "a", "x", body=b'{"n":1}')
+
+    await retry_some(world.store, (await operator.jobs("a")).jobs, State.FAILED, "tester", next_us=10**17)
+
+    enqueued_ms, envelope = decode_payload((await payloads(world, "a"))["x"])
+    assert (10**13 - 1, b'{"n":1}') == (enqueued_ms, bytes(envelope.body))
+    assert {"a:x": 10**13 - 1} == await due_times(world, "a")
+
+
 async def test_history_crashes_and_payload_survive_a_replay_and_it_says_who_asked_for_it(world, operator):
     await world.join("w1", "a")
     await fail(world, "a", "x", body=b'{"n":1}')

@@ -8,6 +8,7 @@
 local t, gap, next_us, only_state = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local who = string.gsub(ARGV[3], '|', '/') -- which ends it in the record
 local p, moved = limits(t), false
+local LATEST = 9999999999999 -- ms; an enqueue time, which the due time may become, has 13 digits
 if next_us < now_us then next_us = now_us end
 
 -- Where a job stands, and since when.
@@ -33,7 +34,7 @@ local function queue_again(id, from, payload, options)
   call('HDEL', P .. 'reason:' .. t, id)
   call('ZREM', P .. 'needs:' .. t, id)
   renew_record(id)
-  local due = whole(math.floor(next_us / 1000))
+  local due = whole(math.min(math.floor(next_us / 1000), LATEST))
   if options.expires or p.expires > 0 then -- its time runs anew, from when it comes due
     call('HSET', P .. 'payload:' .. t, id, due .. string.sub(payload, 14))
   end
