@@ -57,11 +57,15 @@ async def broken(world: World) -> list[str]:
     return problems + problems_in(await world.dump(), world.now, world.lowered)
 
 
-def problems_in(content: Content, now: int, lowered: Collection[str] = ()) -> list[str]:
-    """List what does not hold in *content*, read at *now*; types in *lowered* may run more than their limit."""
+def problems_in(content: Content, now: int, lowered: Collection[str] = (), latest: int = 0) -> list[str]:
+    """
+    List what does not hold in *content*, read at *now*.
+
+    Types in *lowered* may run more than their limit; *latest* is what the clock showed before it was set back.
+    """
     problems = [f"unknown key {key}" for key in content if not KNOWN.fullmatch(key)]
     for name in sorted(types_of(content)):
-        problems += (f"{name}: {problem}" for problem in _type_problems(content, name, now, lowered))
+        problems += (f"{name}: {problem}" for problem in _type_problems(content, name, now, lowered, max(now, latest)))
     return [*problems, *_fleet_problems(content)]
 
 
@@ -78,7 +82,7 @@ def states_in(content: Content, now: int) -> dict[str, str]:
     return states
 
 
-def _type_problems(content: Content, type: str, now: int, lowered: Collection[str]) -> Iterator[str]:
+def _type_problems(content: Content, type: str, now: int, lowered: Collection[str], latest: int) -> Iterator[str]:
     def index(name: str) -> Mapping[str, Any]:
         return content.get(name.format(type), {})
 
@@ -90,7 +94,7 @@ def _type_problems(content: Content, type: str, now: int, lowered: Collection[st
         yield f"{running} run, {limits.cap} may"
     if not limits.mixed and (index("queue:{}:h") or index("queue:{}:l")):
         yield "claims do not look into all of its queues"
-    yield from _scheduling(content, type, limits, now)
+    yield from _scheduling(content, type, limits, now, latest)
 
 
 Index = Callable[[str], Mapping[str, Any]]
@@ -134,7 +138,7 @@ def _keys(index: Index) -> Iterator[str]:
             yield f"{unique} runs before {first} has ended"
 
 
-def _scheduling(content: Content, type: str, limits: Limits, now: int) -> Iterator[str]:
+def _scheduling(content: Content, type: str, limits: Limits, now: int, latest: int) -> Iterator[str]:
     """Judge that a type with a due job and a free slot is ready, or is looked at no later than its next due time."""
     for key in content:
         kind, _, lane = key.partition(":")
@@ -152,7 +156,7 @@ def _scheduling(content: Content, type: str, limits: Limits, now: int) -> Iterat
             return
         scores = [max(min(scores), min(leaving) + 1)]  # it must be looked at when the next slot is surely free
     if limits.interval:  # it must be looked at when its rate lets the next job start
-        arrival = min(float(content.get("rates", {}).get(type, 0)), 1000 * now + limits.burst * limits.interval)
+        arrival = min(float(content.get("rates", {}).get(type, 0)), 1000 * latest + limits.burst * limits.interval)
         scores = [max(*scores, math.ceil((arrival - (limits.burst - 1) * limits.interval) / 1000) + 1)]
     if not ready and (due is None or due > max(min(scores), now)):
         yield f"is in neither ready nor due in time: first at {min(scores) - now:+.0f} ms, due {due}"

@@ -175,3 +175,15 @@ async def test_a_worker_that_asks_what_is_in_force_does_not_renew_its_lease(worl
     await world.join("w1", "a", joining=False, apply=False)
 
     assert lease_end == await world.store.redis.zscore(world.store.keys.workers, "w1")
+
+
+@pytest.mark.parametrize("part", ["limits", "types", "digests"])
+async def test_a_policy_of_which_a_part_was_evicted_is_put_in_force_again_by_the_next_worker(world, part):
+    await world.join("w1", "a", concurrency=1)
+    await world.enqueue("a", "x", "y")
+    await world.store.redis.delete(f"{world.store.keys.prefix}{part}")
+
+    answer = await world.join("w2", "a", concurrency=1, apply=False)
+
+    assert 1 == answer["a"].policy.concurrency
+    assert ["a:x"] == names(await world.claim("w2"))

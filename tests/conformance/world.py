@@ -33,7 +33,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-_READ_ALL = """
+_READ_ALL = """#!lua flags=no-writes
 local found = {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   local kind, content = redis.call('TYPE', key).ok, {}
@@ -105,6 +105,15 @@ class World:
             self.lanes[name] = lane
             self._versions[name] = in_force.version
         return {name: in_force for name, (_, in_force) in answer.items()}
+
+    async def apply(self, type: str, policy: Policy) -> None:
+        """Put a policy in force as an operator, and learn its version."""
+        await policies.apply(self.store, [policies.document(job_type(type), policy, "me@box")])
+        await self.learn()
+
+    async def learn(self) -> None:
+        """Learn which version of each policy is in force."""
+        self._versions = {name: doc.version for name, doc in (await policies.read(self.store)).items()}
 
     def job(self, type: str, unique: str = "", when: str = "", body: bytes = b"{}", **options: Any) -> Encoded:
         """Encode a job; without an id it gets a generated one."""

@@ -16,7 +16,8 @@ call('HSET', P .. 'worker-info', worker, info)
 local changed = false
 for at = 7, #ARGV, PER_TYPE do
   local t, digest = ARGV[at], ARGV[at + 1]
-  local known = call('HGET', P .. 'digests', t)
+  local complete = call('HEXISTS', P .. 'limits', t) + call('HEXISTS', P .. 'types', t) == 2 -- else one was evicted
+  local known = complete and call('HGET', P .. 'digests', t)
   local superseded = tonumber(call('HGET', P .. 'superseded', t .. '\t' .. digest) or -1)
   if not known or (known ~= digest and apply and superseded <= edited) then
     put_in_force(t, at)

@@ -11,15 +11,17 @@ local LIVE = {waiting = true, delayed = true, parked = true}
 local ALL = #ARGV == 5
 local bytes_left = 1048576 -- a live job's exclusion key stands in its payload: a batch ends after a mebibyte of them
 
--- A completed job whose id the caller chose answers a resend for a while, whoever purges.
-local function least_age(index)
-  return index == 'given:' .. t and math.max(age, GIVEN_KEPT) or age
+-- The latest time from which jobs go. A completed job whose id the caller chose answers a resend for a while, whoever
+-- purges. Where no least age is asked for, one that ended by a clock ahead of this one goes as well.
+local function latest(index)
+  local least = index == 'given:' .. t and math.max(age, GIVEN_KEPT) or age
+  return (least > 0 or state == 'waiting') and now - least or math.huge
 end
 
 -- The times whose jobs go.
 local function span(index)
   if state == 'delayed' then return '(' .. whole(now), age > 0 and '-inf' or '+inf' end
-  return '-inf', whole(now - least_age(index))
+  return '-inf', whole(latest(index))
 end
 
 -- Does the job stand in the index since that very time, and is that one whose jobs go?
@@ -27,7 +29,7 @@ local function is_meant(index, id, since)
   local score = tonumber(call('ZSCORE', P .. index, id))
   if score ~= tonumber(since) then return false end
   if state == 'delayed' then return age == 0 and score > now end
-  return score <= now - least_age(index)
+  return score <= latest(index)
 end
 
 local function candidates(index, n)

@@ -1,0 +1,54 @@
+"""Sequences on which the scripts and the model once disagreed, as short as Hypothesis could make them."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobframe.core.job import State
+from tests.conformance.machine.queues import Queues
+
+
+class Steps:
+    """Take steps of the machine by name; after each, the scripts and the model must agree."""
+
+    def __init__(self, machine: Queues) -> None:
+        self._machine = machine
+
+    def __getattr__(self, name: str):
+        def step(**drawn):
+            answer = getattr(self._machine, name)(**drawn)
+            self._machine.the_store_agrees()
+            return answer
+
+        return step
+
+
+@pytest.fixture
+def state(any_url, namespace):
+    """Begin as every sequence does, and end as every one must: nothing is left."""
+    machine = type("Queues", (Queues,), {"url": any_url, "namespace": namespace})()
+    machine.begin()
+    machine.the_store_agrees()
+    try:
+        yield Steps(machine)
+    finally:
+        machine.teardown()
+
+
+def test_a_worker_gets_every_type_of_a_lane_it_claims_from(state):
+    state.let_others_be_dead(survivors=set())
+    state.join(some={"free"})
+    state.join(some={"ruled", "free"})
+    state.leave(worker=0)
+    state.announce_the_late_type()
+    state.enqueue_plain_jobs(type="free", count=1)
+
+    assert 1 == len(state.claim(worker=0, room=1, quantum=1).jobs)
+
+
+def test_what_ended_by_a_clock_ahead_of_this_one_is_purged_as_well(state):
+    state.enqueue_plain_jobs(type="free", count=1)
+    state.cancel_one(id="free:id000001")
+    state.set_the_clock_back(ms=700)
+
+    state.purge(type="free", state=State.CANCELLED)
