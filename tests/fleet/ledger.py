@@ -75,7 +75,9 @@ class Ledger:
         runs = []
         for line in self.lines("start", job):
             name = (line.job, line.fence)
-            end = ends.get(name, kills.get(line.pid, ticks.get(name)))  # a killed child: as long as it was seen alive
+            # a killed child ran as long as it was seen alive, or else as long as its worker
+            last_seen = kills.get(line.pid, ticks.get(name, kills.get(line.parent)))
+            end = ends.get(name, last_seen)
             runs.append(Run(line.job, line.attempt, line.fence, line.pid, line.ns, end))
         return sorted(runs, key=lambda run: run.start)
 

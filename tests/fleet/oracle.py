@@ -1,0 +1,77 @@
+"""Judges a storm from the outside: what the handlers wrote down against the limits that were in force."""
+
+from __future__ import annotations
+
+import bisect
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from tests.fleet.ledger import Run
+
+
+@attrs.frozen
+class Change:
+    """
+    A limit put in force at some moment between two: of the server's clock, and of the machine's monotonic one.
+
+    Attributes:
+        limit: How many jobs may run at once from then on.
+        server_us: The server's clock before and after, in microseconds.
+        ns: The monotonic clock before and after.
+
+    """
+
+    limit: int
+    server_us: tuple[int, int]
+    ns: tuple[int, int]
+
+
+class Limits:
+    """
+    What was in force when, for one type.
+
+    Attributes:
+        changes: Each limit, in the order in which they were put in force.
+
+    """
+
+    def __init__(self, redis: Any) -> None:
+        """Ask the server behind *redis* for the time."""
+        self._redis = redis
+        self.changes: list[Change] = []
+
+    async def change(self, limit: int, put_in_force: Any) -> None:
+        """Note the times around ``await put_in_force()``."""
+        before = await self._now()
+        await put_in_force()
+        after = await self._now()
+        self.changes.append(Change(limit, (before[0], after[0]), (before[1], after[1])))
+
+    async def _now(self) -> tuple[int, int]:
+        seconds, micros = await self._redis.time()
+        return seconds * 1_000_000 + micros, time.monotonic_ns()
+
+    def most(self, run: Run) -> int:
+        """
+        Return the largest limit in force from the moment a run was granted to the moment it began.
+
+        A fence is the server's time of the claim; what was put in force at about that time may or may not have counted.
+        """
+        surely = max(i for i, change in enumerate(self.changes) if i == 0 or change.server_us[1] < run.fence)
+        return max(change.limit for change in self.changes[surely:] if change.ns[0] <= run.start)
+
+
+def others_running(runs: Sequence[Run]) -> Iterator[tuple[Run, int]]:
+    """Pair each run, in the order of their starts, with how many others ran when it began."""
+    ends = sorted(run.end for run in runs if run.end is not None)
+    for i, run in enumerate(sorted(runs, key=lambda run: run.start)):
+        yield run, i - bisect.bisect_right(ends, run.start)
+
+
+def too_many(runs: Sequence[Run], limits: Limits) -> list[tuple[Run, int, int]]:
+    """List the runs that began while as many others ran as the limit allowed, or more."""
+    judged = [(run, others, limits.most(run)) for run, others in others_running(runs)]
+    return [each for each in judged if each[1] >= each[2]]
