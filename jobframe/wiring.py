@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -188,11 +188,12 @@ async def _worker(
     """Put a worker together, or the parent of several, with the status server beside it."""
     from jobframe.runtime.fleet import Fleet, member_command  # noqa: PLC0415 - only a worker needs these
     from jobframe.runtime.startup import examine_server  # noqa: PLC0415
+    from jobframe.runtime.watchdog import Watchdog  # noqa: PLC0415
     from jobframe.runtime.well_sign import WellSign  # noqa: PLC0415
     from jobframe.status.liveness import Pulse  # noqa: PLC0415
 
     await examine_server(url, project.config.redis.namespace, project.config.runtime.durability)
-    lease_ms = project.config.runtime.lease_ms
+    lease_ms, beside = project.config.runtime.lease_ms, ExitStack()
     hosted: Hosted
     if processes > 1:
         some = () if project.policies.keys() == project.registry.catalog.types.keys() else tuple(project.policies)
@@ -200,14 +201,16 @@ async def _worker(
         pulse = None
     else:
         runtime = build_runtime(project, url, burst=burst)
+        loop = asyncio.get_running_loop()
         hosted = WellSign(runtime, lease_ms)
-        pulse = Pulse(asyncio.get_running_loop(), lease_ms, lambda: round(1000 * runtime.membership.silent_s()))
-    if not status:
-        yield hosted
-        return
-    with serve_status(project.config, url, pulse=pulse, registry=project.registry) as served:
-        if on_status is not None:
-            on_status(served.address)
+        beside.enter_context(Watchdog(runtime, loop))
+        pulse = Pulse(loop, lease_ms, lambda: round(1000 * runtime.membership.silent_s()))
+    with beside:
+        if status:
+            served = serve_status(project.config, url, pulse=pulse, registry=project.registry)
+            address = beside.enter_context(served).address
+            if on_status is not None:
+                on_status(address)
         yield hosted
 
 

@@ -142,6 +142,8 @@ class Execution:
             self._busy[call.pool] += 1
             self._shared += len(call.members) - 1
             call.task = asyncio.get_running_loop().create_task(self._call(call))
+            for member in call.members:
+                member.task = call.task
             self.tasks.add(call.task)
 
     def free_in(self, run_in: str, most: int, batch: int = 1) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -18,7 +18,6 @@ from jobframe.core.context import App, FollowUp
 from jobframe.core.errors import JobframeError
 from jobframe.core.event import Event
 from jobframe.core.job import NewJob
-from jobframe.core.outcome import Interrupted
 from jobframe.runtime.arq_bridge import Bridge
 from jobframe.runtime.children import Children
 from jobframe.runtime.claimer import Claimer, Room
@@ -29,13 +28,13 @@ from jobframe.runtime.pools import LoopPool, Pools, ProcessPool, ThreadPool
 from jobframe.runtime.schedules import Scheduler
 from jobframe.runtime.self_fence import SelfFence
 from jobframe.runtime.settler import Settler
+from jobframe.runtime.strangers import Strangers
 from jobframe.runtime.sweeper import Sweeper
 from jobframe.runtime.unparker import Unparker
 from jobframe.runtime.waker import Waker
-from jobframe.store import leases
 from jobframe.store.claim import Claim
 from jobframe.store.leases import Renewed
-from jobframe.store.settle import Settled
+from jobframe.store.settle import SettleCall, Settled
 from jobframe.store.store import Store
 
 __all__ = ["Observers", "Parts", "Runtime"]
@@ -116,7 +115,6 @@ class Runtime:
         self._stopping = False
         self._insisted = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._strangers: Mapping[str, int] = {}
         children = parts.children
         self._pools = Pools(LoopPool(), ThreadPool(parts.threads), ProcessPool(children), ProcessPool(children.apart()))
         self._settler = Settler(self.store, lambda: self.membership.worker, self._on_settled, lambda: self._claimer)
@@ -129,6 +127,7 @@ class Runtime:
             lambda: self.membership.worker,
             self._bridge.relay if self._bridge else None,
         )
+        self._strangers = Strangers(self.store, self.execution.running, self._settler.add)
         self.notes: Notes = Notes(self.store, lambda: self.membership.worker, self.execution.seen)
         self._room = Room(parts.plan.max_jobs, self._taken, self.execution.free_in, self.execution.running_of)
         self._waker = Waker(self.store, self._lanes_with_room, self._look)
@@ -205,6 +204,13 @@ class Runtime:
     async def give_back(self) -> None:
         """Wait for nothing more: the `drain` under way gives everything back at once."""
         self._insisted.set()
+
+    def last_calls(self) -> Iterator[SettleCall]:
+        """Conclude everything and yield what there is to tell the store, from another thread: the loop is blocked."""
+        self._settler.stop_sending()
+        self._pools.close()
+        self.execution.abandon(_HEAD_START_MS)
+        return self._settler.unanswered()
 
     async def _give_back_rest(self) -> None:
         self.execution.give_back()
@@ -284,17 +290,6 @@ class Runtime:
             if attempt is not None and attempt.claimed.fence == fence:
                 attempt.end("cancel", reason)
         if answer.held > self._taken():
-            asyncio.create_task(self._give_back_strangers())  # noqa: RUF006 - short, and the next renewal tries again
+            asyncio.create_task(self._strangers.give_back(self.worker_id))  # noqa: RUF006 - short, and tried again
         else:
-            self._strangers = {}
-
-    async def _give_back_strangers(self) -> None:
-        """Give back jobs that the store thinks are held here and that nobody here knows, once seen twice in a row."""
-        with contextlib.suppress(JobframeError):
-            held = await leases.held(self.store, self.worker_id)
-            strangers = {name: fence for name, fence in held.items() if name not in self.execution.running}
-            for name in strangers.keys() & self._strangers.keys():
-                if strangers[name] == self._strangers[name]:
-                    type_name, _, unique = name.partition("\t")
-                    self._settler.add(Settled(type_name, unique, strangers[name], 0, Interrupted()))
-            self._strangers = strangers
+            self._strangers.forget()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -57,6 +57,8 @@ class Settler:
         self._on_settled = on_settled
         self._claimer = claimer
         self._number = 0
+        self._in_flight: SettleCall | None = None
+        self._sends = True
         self._pending: deque[Settled] = deque()
         self._sender: asyncio.Task[None] | None = None
 
@@ -64,7 +66,7 @@ class Settler:
         """Take an outcome; it is written soon."""
         self._pending.append(outcome)
         self.unsettled += 1
-        if self._sender is None or self._sender.done():
+        if self._sends and (self._sender is None or self._sender.done()):
             self._sender = asyncio.get_running_loop().create_task(self._send_pending())
 
     async def flush(self) -> None:
@@ -72,12 +74,27 @@ class Settler:
         while self._sender is not None and not self._sender.done():
             await asyncio.wait([self._sender])
 
+    def stop_sending(self) -> None:
+        """Only gather from now on: the loop does not turn any more."""
+        self._sends = False
+
+    def unanswered(self) -> Iterator[SettleCall]:
+        """Yield the calls that are left, the one in flight first: sent again it counts once."""
+        if self._in_flight is not None:
+            yield self._in_flight
+        while self._pending:
+            yield self._next_call(self._next_batch())
+
+    def _next_call(self, batch: list[Settled]) -> SettleCall:
+        self._number += 1
+        return SettleCall(self._worker(), self._number, batch)
+
     async def _send_pending(self) -> None:
         while self._pending:
             batch = self._next_batch()
-            self._number += 1
-            call = SettleCall(self._worker(), self._number, batch)
-            recorded = await self._send(call, len(batch))
+            self._in_flight = self._next_call(batch)
+            recorded = await self._send(self._in_flight, len(batch))
+            self._in_flight = None
             self.settled += len(batch)
             self._on_settled(recorded)
 

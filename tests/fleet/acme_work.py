@@ -402,6 +402,7 @@ ANSWERS = {
     "large": lambda _, work: "x" * work.n,
     "lamp": lambda ctx, _: [ctx.resource(Lamp).pid, os.getpid()],
     "die": lambda _, work: os._exit(work.n),
+    "block": lambda _, work: time.sleep(work.n / 1000),
     "facts": lambda ctx, _: [
         ctx.attempt,
         ctx.max_attempts,
