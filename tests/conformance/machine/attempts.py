@@ -13,8 +13,10 @@ from jobframe.store.claim import Claimed
 from jobframe.store.codec import Record
 from jobframe.store.settle import SettleCall, Settled
 from tests.conformance.invariants import limits_of, states_in
+from tests.conformance.machine.exclusion import LOOK_AGAIN_MS
 from tests.conformance.machine.fleet import DELAY_MS, TYPES
-from tests.conformance.machine.model import LOOK_AGAIN_MS, Job, leaving
+from tests.conformance.machine.job import Job
+from tests.conformance.machine.model import leaving
 from tests.conformance.machine.producers import Producers, Wanted, wanted
 from tests.conformance.world import MINUTE, START_MS
 

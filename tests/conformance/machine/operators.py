@@ -13,7 +13,7 @@ from jobframe.core.rate import Rate
 from jobframe.store import parking, purge
 from jobframe.store.operate import KeyHeld, NotRetryable
 from tests.conformance.machine.fleet import DELAY_MS, EXPIRES_MS, TYPES, Fleet, types
-from tests.conformance.machine.model import OVER
+from tests.conformance.machine.job import OVER
 
 policies = st.builds(
     Policy,

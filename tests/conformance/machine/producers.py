@@ -10,8 +10,9 @@ from hypothesis.stateful import precondition, rule
 
 from jobframe.core.errors import QueueFull, StoreFull
 from jobframe.store.enqueue import Encoded, Stale
+from tests.conformance.machine.exclusion import Rule
 from tests.conformance.machine.fleet import DELAY_MS, EXPIRES_MS, Fleet, types
-from tests.conformance.machine.model import Job, Rule
+from tests.conformance.machine.job import Job
 
 RULES = {
     "plain": Rule(),

@@ -15,7 +15,7 @@ from jobframe.store.doctor import examine
 from jobframe.store.operate import NotRetryable
 from tests.conformance.invariants import problems_in, states_in
 from tests.conformance.machine.fleet import PERIOD_MS, TYPES
-from tests.conformance.machine.model import OVER
+from tests.conformance.machine.job import OVER
 from tests.conformance.machine.operators import Operators
 from tests.conformance.machine.troubles import Troubles
 
