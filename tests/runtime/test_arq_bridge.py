@@ -14,11 +14,13 @@ from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
 
 import jobframe
+from jobframe.client.jobs import Jobs
 from jobframe.core import clock
 from jobframe.core.job import State
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Cancelled, Completed, Failed, Retried
 from jobframe.core.policy import Policy
+from jobframe.core.unique import Unique
 from jobframe.runtime.arq_bridge import Bridge, _until_turn_s
 from jobframe.runtime.arq_codec import arq_dumps, arq_loads
 from jobframe.runtime.arq_intake import HEADER
@@ -556,3 +558,39 @@ async def test_a_running_bridge_outlives_its_server(own_server, namespace):
     await worker.bridge.aclose()
     await arq.aclose()
     await store.aclose()
+
+
+@pytest.mark.parametrize("first", ["arq", "ours"])
+async def test_an_equal_job_is_answered_with_what_becomes_of_the_one_there(arq, store, worker, first):
+    await worker.announce(REEMBED, unique=Unique(("document_id",)))
+    ours = Jobs(store)
+    if first == "ours":
+        await ours.enqueue("reembed.document", {"document_id": "42"})
+    jobs = [await arq.enqueue_job("reembed.document", document_id="42", note=str(n)) for n in range(3)]
+    await worker.bridge.take_over()
+
+    (claimed,) = await worker.claim()
+    assert not (await ours.enqueue("reembed.document", {"document_id": "42"})).created
+    await worker.end(claimed, Completed(b'"once"'))
+    await worker.bridge.look()
+
+    assert ["once"] * 3 == [await job.result(timeout=PATIENCE_S) for job in jobs]
+    assert [] == await worker.claim()
+    await worker.bridge.look()
+    assert {} == await store.read_hash(store.keys.prefix + "bridged")
+    await ours.aclose()
+
+
+async def test_an_equal_job_takes_the_place_of_one_that_waits_where_the_type_replaces(arq, store, worker):
+    await worker.announce(REEMBED, unique=Unique(("document_id",), mode="replace"))
+    jobs = [await arq.enqueue_job("reembed.document", document_id="42", note=str(n), _job_id=f"j{n}") for n in range(3)]
+    await worker.bridge.take_over()
+
+    (claimed,) = await worker.claim()
+    assert "2" == body_of(claimed)["note"]
+    await worker.end(claimed, Failed("why"))
+    await worker.bridge.look()
+
+    for job in jobs:
+        with pytest.raises(jobframe.JobFailed, match="why"):
+            await job.result(timeout=PATIENCE_S)

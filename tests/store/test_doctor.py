@@ -3,6 +3,7 @@
 import pytest
 
 from jobframe.core.job import NewJob, State
+from jobframe.core.unique import Unique
 from jobframe.store import inspect
 from jobframe.store.doctor import examine
 from jobframe.store.purge import purge
@@ -152,3 +153,19 @@ async def test_what_is_left_of_a_job_that_is_gone_is_dropped(world, one_of_each,
     assert {"leftover": ["doc.embed:gone"]} == await examined(world, repair=False)
     assert {"leftover": ["doc.embed:gone"]} == await examined(world)
     assert kept == await world.store.redis.hgetall(key)
+
+
+async def test_a_job_that_waits_for_the_end_of_one_that_is_gone_starts(world):
+    await world.announce(unique=Unique((), mode="replace"))
+    first = (await world.jobs.enqueue("doc.embed")).id
+    await world.claim()
+    behind = (await world.jobs.enqueue("doc.embed")).id
+    keys, unique = world.store.keys, first.partition(":")[2]
+    await world.store.redis.hdel(keys.payload("doc.embed"), unique)
+    await world.store.redis.zrem(keys.active("doc.embed"), unique)
+    await world.store.redis.delete(keys.held("w1"))
+
+    assert {"behind": [behind]} == await examined(world, repair=False)
+    assert {"behind": [behind]} == await examined(world)
+    (started,) = await world.claim()
+    assert behind == f"{started.type}:{started.unique}"
