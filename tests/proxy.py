@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from jobframe.core import ids
+
 SCRIPT = b"EVAL"
 """Scripts are what is disturbed; greetings and subscriptions go through."""
 
@@ -18,21 +20,26 @@ class Proxy:
 
     Attributes:
         url: Where it listens.
-        lost: Answers lost so far.
+        lost: Answers or calls lost so far.
+        slowed: Answers that came late so far.
+        server: The unix socket that it stands before.
 
     """
 
     def __init__(self, server: str) -> None:
         """Stand before the unix socket *server*."""
-        self._server = server
+        self.server = server
         self._folder = Path(tempfile.mkdtemp(prefix="jf-", dir="/tmp"))  # pytest's own paths are too long for a socket
         self.url = f"unix://{self._folder}/s"
-        self.lost = 0
+        self.lost = self.slowed = 0
         self._to_lose = 0
         self._losing_requests = False
         self._open = asyncio.Event()
         self._open.set()
         self._held = asyncio.Event()
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._latency_s = (0.0, 0.0)
         self._listener: asyncio.Server | None = None
         self._ways: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,6 +76,18 @@ class Proxy:
         """Wait until a script has been answered whose answer is kept back."""
         await self._held.wait()
 
+    def slow_down(self, least_s: float, most_s: float) -> None:
+        """Let every answer come so much later."""
+        self._latency_s = (least_s, most_s)
+
+    def swallow(self) -> None:
+        """Carry nothing any more, in no direction, on connections that stay open: a cable is cut."""
+        self._flows.clear()
+
+    def heal(self) -> None:
+        """Carry on, with what was swallowed first."""
+        self._flows.set()
+
     def release(self) -> None:
         """Let the answers through that were kept back."""
         self._held.clear()
@@ -77,6 +96,7 @@ class Proxy:
     async def aclose(self) -> None:
         """End everything."""
         self.release()
+        self.heal()
         await self.refuse()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -86,7 +106,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        upstream, to_server = await asyncio.open_unix_connection(self._server)
+        upstream, to_server = await asyncio.open_unix_connection(self.server)
         self._ways |= {writer, to_server}
         way = _Way(self, reader, writer, upstream, to_server)
         await asyncio.gather(way.requests(), way.answers())
@@ -100,6 +120,17 @@ class Proxy:
         self._to_lose -= 1
         self.lost += 1
         return True
+
+    async def carry(self) -> None:
+        """Wait while nothing is carried."""
+        await self._flows.wait()
+
+    async def travel(self) -> None:
+        """Take the time that an answer takes."""
+        least, most = self._latency_s
+        if most:
+            self.slowed += 1
+            await asyncio.sleep(least + (most - least) * ids.roll())
 
     async def pass_gate(self) -> None:
         """Wait while answers are held."""
@@ -131,6 +162,7 @@ class _Way:
                 if self._proxy.loses(request=True):
                     break
                 self._scripted = True
+            await self._proxy.carry()
             self._to_server.write(data)
         self._close()
 
@@ -142,6 +174,8 @@ class _Way:
                 if self._proxy.loses(request=False):
                     break
                 await self._proxy.pass_gate()
+            await self._proxy.travel()
+            await self._proxy.carry()
             self._to_client.write(data)
         self._close()
 

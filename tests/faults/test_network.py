@@ -1,0 +1,74 @@
+"""A network that loses answers, is slow, or swallows everything: no job is lost, none runs twice for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobframe.store.inspect import workers
+from tests.fleet.workers import until
+from tests.proxy import Proxy
+
+JOBS, LOSSES = 500, 50
+EXCLUSIVE = '[jobs."work.other"]\nconcurrency = 1'
+
+
+@pytest.fixture
+async def network(fleet):
+    """The way of the workers to the server; the test itself has a shorter one."""
+    network = Proxy(fleet.url.removeprefix("unix://"))
+    await network.accept()
+    fleet.url = network.url
+    fleet.configure()
+    yield network
+    await network.aclose()
+
+
+@pytest.mark.parametrize("lose", [Proxy.lose_answers, Proxy.lose_requests])
+async def test_a_job_runs_once_though_calls_and_answers_are_lost_while_its_worker_lives(fleet, network, lose):
+    fleet.configure(max_jobs=10)
+    await fleet.start()
+    jobs = await fleet.enqueue(JOBS, do="sleep", n=30)
+    for loss in range(LOSSES):
+        lose(network, 1)
+        await until(lambda loss=loss: network.lost > loss, f"loss {loss + 1}")
+    counts = await fleet.ended()
+
+    assert LOSSES == network.lost
+    assert dict.fromkeys(jobs, 1) == fleet.ledger.starts()
+    assert (JOBS, 0, 0, 0) == tuple(counts[name] for name in ("completed", "retried", "crashed", "failed"))
+
+
+async def test_no_lease_is_lost_while_every_answer_takes_a_third_of_a_second(fleet, network):
+    fleet.configure(lease="3s")
+    await fleet.start(2)
+    network.slow_down(0.1, 0.5)
+    jobs = await fleet.enqueue(60, do="sleep", n=7000)  # more than two leases
+    counts = await fleet.ended()
+
+    assert network.slowed > 20
+    assert dict.fromkeys(jobs, 1) == fleet.ledger.starts()
+    assert (len(jobs), 0, 0) == tuple(counts[name] for name in ("completed", "retried", "crashed"))
+
+
+async def test_a_worker_cut_off_gives_exclusive_jobs_up_before_another_starts_them(fleet, network):
+    fleet.configure(EXCLUSIVE, lease="3s")
+    (cut_off,) = await fleet.start()
+    (exclusive,) = await fleet.enqueue(1, "work.other", do="hold", text="healed")
+    await until(lambda: fleet.ledger.starts()[exclusive], "it runs")
+    fleet.url = f"unix://{network.server}"
+    fleet.configure(EXCLUSIVE, lease="3s")
+    await fleet.start()
+    network.swallow()
+    await until(lambda: fleet.ledger.starts()[exclusive] == 2, "the other has taken it over")
+    network.heal()
+    await until(lambda: _joined(fleet, 2), "the first one is back")
+    fleet.ledger.open_gate("healed")
+    counts = await fleet.ended()
+
+    assert cut_off.process.poll() is None
+    assert 1 == fleet.ledger.most_at_once("work.other")
+    assert (1, 1, 0) == tuple(counts[name] for name in ("completed", "crashed", "retried"))
+
+
+async def _joined(fleet, count):
+    return len(await workers(fleet.jobs.store)) == count
