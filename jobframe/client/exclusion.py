@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from jobframe.core.errors import PayloadError
 from jobframe.core.jobtype import JobType
-from jobframe.core.named_fields import refused_field
+from jobframe.core.named_fields import refused_unique
 from jobframe.core.unique import Unique
 from jobframe.store.codec import NOT_EXCLUSIVE, Exclusion
 from jobframe.store.policies import InForce
@@ -42,11 +43,9 @@ def exclusion(
         defaults = job_type.shape.defaults(unique.by or ()) if job_type is not None and unique is not None else {}
     if unique is None:
         return NOT_EXCLUSIVE if key is None else Exclusion(key)
+    if in_force is not None and (refused := refused_unique(in_force.type, unique, in_force.fields, in_force.sealed)):
+        raise PayloadError(in_force.type, f"unique {refused[0]} of the policy in force: {refused[1]}")
     if key is None and unique.by is not None:
-        if in_force is not None and (
-            problem := refused_field(in_force.type, unique.by, in_force.fields, in_force.sealed)
-        ):
-            raise PayloadError(in_force.type, f"unique by of the policy in force: {problem}")
         key = _digest(body, unique.by, defaults)
     if key is None:
         return NOT_EXCLUSIVE
@@ -56,8 +55,9 @@ def exclusion(
 def _digest(body: bytes, by: Sequence[str], defaults: Mapping[str, Any]) -> str:
     """Stand for the values of the fields *by*; one that was left out has its default, as the handler will see it."""
     given = _fields(body)
-    values = [_value(given[name] if name in given else _encode(defaults.get(name))) for name in by]
-    return hashlib.blake2b(_encode(values), digest_size=16).hexdigest()
+    values = [_value(given[name] if name in given else msgspec.json.encode(defaults.get(name))) for name in by]
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))  # takes whole numbers of any length
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _number(text: str) -> float:
@@ -68,4 +68,3 @@ def _number(text: str) -> float:
 
 _fields: Any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder(float_hook=_number).decode
-_encode = msgspec.json.Encoder(order="sorted").encode

@@ -17,7 +17,7 @@ from jobframe.config.schema import Config
 from jobframe.config.variables import word
 from jobframe.core.errors import JobframeError, PluginError, Problem, UnknownJobType
 from jobframe.core.jobtype import JobType
-from jobframe.core.named_fields import refused_field
+from jobframe.core.named_fields import refused_unique
 from jobframe.core.policy import KEYS, nearest
 
 __all__ = ["Plugin", "Report", "check", "missing"]
@@ -243,8 +243,9 @@ def _check_unique(found: _Findings, job_types: Mapping[str, JobType]) -> None:
         policy, shape = resolved.policy, job_types[name].shape
         if policy.unique is None:
             continue
-        if problem := refused_field(name, policy.unique.by or (), shape.fields, shape.sealed(policy.encrypt)):
-            _refuse(found, name, "unique", "by", f"{name}: {problem}")
+        if refused := refused_unique(name, policy.unique, shape.fields, shape.sealed(policy.encrypt)):
+            part, problem = refused
+            _refuse(found, name, "unique", part, f"{name}: {problem}")
         if (policy.unique.window_ms or 0) > policy.keep_result_ms:
             message = (
                 f"{name}: the window outlasts keep_result: an enqueue may find a job whose record is no longer kept"

@@ -9,7 +9,7 @@ from functools import lru_cache, update_wrapper
 from typing import Any
 
 from jobframe.core.batch import LARGEST_BATCH
-from jobframe.core.named_fields import refused_field
+from jobframe.core.named_fields import refused_unique
 from jobframe.core.payload import Shape
 from jobframe.core.policy import parse_key
 from jobframe.core.signature import payload_class, payload_class_of_batch
@@ -158,9 +158,9 @@ def _check_upcast(name: str, version: int, upcast: Upcast | None) -> Upcast | No
 
 def _check_unique(job_type: JobType) -> None:
     unique, shape = job_type.policy.get("unique"), job_type.shape
-    by = unique.by if unique and unique.by else ()
-    if problem := refused_field(job_type.name, by, shape.fields, shape.sealed(job_type.policy.get("encrypt", ()))):
-        msg = f"job type {job_type.name}: unique by: {problem}"
+    sealed = shape.sealed(job_type.policy.get("encrypt", ()))
+    if unique and (refused := refused_unique(job_type.name, unique, shape.fields, sealed)):
+        msg = f"job type {job_type.name}: unique {refused[0]}: {refused[1]}"
         raise ValueError(msg)
 
 

@@ -104,6 +104,20 @@ def test_a_policy_in_force_that_names_the_wrong_fields_is_refused_at_enqueue(by,
     assert problem in str(refused.value)
 
 
+def test_a_payload_with_sealed_fields_replaces_none():
+    in_force = document(READ, Policy(unique=Unique(mode="replace"), encrypt=("note",)), "w1")
+
+    with pytest.raises(PayloadError, match='unique mode of the policy in force: "replace" is not for sealed fields'):
+        exclusion(b"{}", "k", in_force=in_force)
+
+
+@pytest.mark.parametrize("number", ["1e30", "1e400", "123456789012345678901234567890", "-0.0", "1.5e-320"])
+def test_any_number_makes_a_key(number):
+    in_force = document(READ, Policy(unique=Unique(("number",))), "w1")
+
+    assert exclusion(b'{"number":' + number.encode() + b"}", None, in_force=in_force).key
+
+
 async def test_a_producer_without_the_class_and_one_with_it_make_one_job(world):
     await world.announce(READ, unique=Unique(("number", "part")))
     first = await world.jobs.enqueue("book.read", {"number": 1})

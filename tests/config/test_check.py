@@ -248,6 +248,14 @@ def test_jobs_are_equal_only_by_fields_that_there_are_and_that_are_not_sealed(re
     assert str(found).startswith(f"jobs.toml:{place}.unique.by: ingest.embed: {problem}")
 
 
+def test_a_type_with_sealed_fields_cannot_replace(report):
+    (found,) = report('[jobs."ingest.embed"]\nunique = { mode = "replace" }', types=EMBED).errors
+
+    assert 'jobs.toml:2: jobs."ingest.embed".unique.mode: ingest.embed: "replace" is not for sealed fields' in str(
+        found
+    )
+
+
 def test_fields_that_the_environment_names_are_checked_too(write):
     write("")
     config = read(None, {"JOBFRAME__JOBS__INGEST_EMBED__UNIQUE": '{ by = ["notes"] }'})

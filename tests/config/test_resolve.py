@@ -34,7 +34,7 @@ VALUES: dict[str, list[Any]] = {
     "max_waiting": [1, 5000],
     "max_snoozes": [0, 5],
     "encrypt": [["c"], ["c", "d"]],
-    "unique": [{"by": ["a"]}, {"by": ["a", "b"], "window": "1m"}, {"mode": "replace", "max_wait": "2m"}],
+    "unique": [{"by": ["a"]}, {"by": ["a", "b"], "window": "1m"}, {"by": []}],
 }
 LAYER = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()})
 

@@ -214,6 +214,8 @@ def test_jobs_of_a_type_are_equal_only_by_fields_that_it_has_and_does_not_seal()
         job("book.read", unique={"by": ["nunber"]})(read)
     with pytest.raises(ValueError, match="unique by: field 'number' is sealed"):
         job("book.read", unique={"by": ["number"]}, encrypt=["number"])(read)
+    with pytest.raises(ValueError, match=r'unique mode: "replace" is not for sealed fields \(number\)'):
+        job("book.read", unique={"mode": "replace"}, encrypt=["number"])(read)
 
 
 def test_a_type_without_batch_has_none():
