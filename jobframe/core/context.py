@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jobframe.core import clock, ids
@@ -62,6 +62,16 @@ class FollowUp(Protocol):
     @property
     def size(self) -> int:
         """Bytes that it adds to its parent's settling."""
+
+
+class _Turn:
+    """Awaited, it lets others run; not awaited, it is no loss: a helper in a thread of an async handler cannot."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+_LET_OTHERS_RUN = _Turn()
 
 
 class Notes(Protocol):
@@ -231,7 +241,7 @@ class Context:
         """
         self.reported = Progress.reported(done, total, note)
         self._services.notes.report(self)
-        return asyncio.sleep(0) if self._loop is None else None
+        return _LET_OTHERS_RUN if self._loop is None else None
 
     def once(self, step: str) -> Any:
         """

@@ -169,6 +169,14 @@ async def test_progress_is_checked_and_handed_on_and_lets_others_run():
     assert "1/3 pages" == str(ctx.reported)
 
 
+async def test_a_helper_in_a_thread_of_an_async_handler_reports_without_await():
+    services = Services()
+
+    await asyncio.to_thread(lambda: bool(context(services=services).progress(2)))
+
+    assert ["2"] == services.notes.reported
+
+
 async def test_in_a_plain_handler_progress_is_reported_without_await():
     services = Services()
     ctx = context(asyncio.get_running_loop(), services=services)
