@@ -120,6 +120,7 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
         observers=project.registry,
         threads=config.runtime.threads,
         children=Children(config.runtime.children, open_child, config.path, url),
+        keyring=config.keyring,
         burst=burst,
         arq_queue="" if parse(url).kind == "cluster" else config.arq.queue,
     )
@@ -128,15 +129,18 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
 
 def open_child(path: Path | None, url: str) -> ChildParts:
     """Put together what a child process of a worker needs; it is called in the child."""
-    from jobframe.runtime.child import ChildParts  # noqa: PLC0415 - only a child needs it
+    from jobframe.runtime import logs  # noqa: PLC0415 - only a child needs these
+    from jobframe.runtime.child import ChildParts  # noqa: PLC0415
 
     project = load_project(path)
+    logs.configure(project.config.logging.format, project.config.logging.level)
     return ChildParts(
         types=project.registry.catalog.types,
         lifespans=project.registry.lifespans,
         settings=project.settings,
         url=url,
         namespace=project.config.redis.namespace,
+        keyring=project.config.keyring,
     )
 
 

@@ -16,7 +16,7 @@ from jobframe.registry.loader import load
 
 __all__ = ["init"]
 
-_TABLES = ("redis", "runtime", "status", "arq", "logging", "plugins")
+_TABLES = ("redis", "runtime", "status", "arq", "logging", "plugins", "encryption")
 
 
 @click.command(epilog=example("jobframe init", "jobframe init --output - | less"))

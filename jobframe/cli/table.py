@@ -48,5 +48,6 @@ COMMANDS: dict[str, Entry] = {
     "apply": Entry("Configure", "plan:apply", "Put the policy of jobs.toml in force, with no restart."),
     "config": Entry("Configure", "config:config", "The policy in effect and where each value comes from."),
     "schema": Entry("Configure", "schema:schema", "JSON Schema of jobs.toml, for editors."),
+    "keys": Entry("Configure", "keys:keys", "Make a key for restricted fields."),
     "help": Entry("Configure", "help:help_command", "The same as COMMAND --help."),
 }

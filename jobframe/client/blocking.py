@@ -16,6 +16,7 @@ from jobframe.client.jobs import Jobs
 from jobframe.client.search import Found, Groups
 from jobframe.core.job import JobInfo, NewJob, State
 from jobframe.core.jobtype import JobType
+from jobframe.core.keyring import Keyring
 from jobframe.store.inspect import Page
 from jobframe.store.store import Store
 
@@ -146,14 +147,16 @@ class SyncJobs:
 
 
 @contextmanager
-def open_blocking(url: str, namespace: str, import_plugin: Callable[[str], None]) -> Iterator[SyncJobs]:
+def open_blocking(
+    url: str, namespace: str, import_plugin: Callable[[str], None], keyring: Callable[[], Keyring]
+) -> Iterator[SyncJobs]:
     """Open the queues of *namespace* at *url*, with an event loop in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="jobframe-client", daemon=True)
     thread.start()
     run = runner(loop)
     try:
-        jobs = run(_open(url, namespace, import_plugin))
+        jobs = run(_open(url, namespace, import_plugin, keyring))
         try:
             yield SyncJobs(jobs, run)
         finally:
@@ -164,8 +167,8 @@ def open_blocking(url: str, namespace: str, import_plugin: Callable[[str], None]
         loop.close()
 
 
-async def _open(url: str, namespace: str, import_plugin: Callable[[str], None]) -> Jobs:
-    return Jobs(Store(url, namespace), import_plugin)
+async def _open(url: str, namespace: str, import_plugin: Callable[[str], None], keyring: Callable[[], Keyring]) -> Jobs:
+    return Jobs(Store(url, namespace), import_plugin, keyring)
 
 
 async def _close(jobs: Jobs) -> None:

@@ -7,8 +7,6 @@ import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import attrs
-
 from jobframe.client.encoder import Encoder
 from jobframe.core import clock, ids
 from jobframe.core.errors import JobframeError, QueueFull, StoreFull, StoreUnavailable
@@ -132,13 +130,12 @@ class Coalescer:
 
     def _encode_again(self, unit: Unit) -> bool:
         try:
-            again = [self._encoder.encode(job) for job in unit.jobs]
+            unit.encoded = [  # under the same ids: handles were promised them
+                self._encoder.encode(job, before.unique) for job, before in zip(unit.jobs, unit.encoded, strict=True)
+            ]
         except (JobframeError, ValueError) as error:
             _fail([unit], error)
             return False
-        unit.encoded = [  # under the same ids: handles were promised them
-            attrs.evolve(new, unique=old.unique) for new, old in zip(again, unit.encoded, strict=True)
-        ]
         return True
 
     async def _call(self, jobs: list[Encoded]) -> list[str | None] | Stale:

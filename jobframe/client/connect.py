@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 
 from jobframe.client.blocking import SyncJobs, open_blocking
 from jobframe.client.jobs import Jobs
 from jobframe.config import essentials
 from jobframe.core.errors import StoreUnavailable
+from jobframe.core.keyring import Keyring
 from jobframe.store.embedded import running
 from jobframe.store.store import Store
 
-__all__ = ["connect", "connect_sync", "importer", "locate"]
+__all__ = ["connect", "connect_sync", "importer", "keyring", "locate"]
 
 _NO_SERVER = "no server in .jobframe: start `jobframe up` here, or set [redis] url in jobs.toml or JOBFRAME_REDIS_URL"
 
@@ -33,7 +35,7 @@ async def connect(url: str | None = None, *, config: str | os.PathLike[str] | No
 
     """
     store = Store(*locate(url, config))
-    jobs = Jobs(store, importer(config))
+    jobs = Jobs(store, importer(config), keyring(config))
     try:
         yield jobs
     finally:
@@ -51,7 +53,7 @@ def connect_sync(url: str | None = None, *, config: str | os.PathLike[str] | Non
         StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
 
     """
-    with open_blocking(*locate(url, config), importer(config)) as jobs:
+    with open_blocking(*locate(url, config), importer(config), keyring(config)) as jobs:
         yield jobs
 
 
@@ -84,3 +86,8 @@ def importer(config: str | os.PathLike[str] | None = None) -> Callable[[str], No
         load(*essentials.importable(config), named=type.partition(".")[0])
 
     return import_plugin
+
+
+def keyring(config: str | os.PathLike[str] | None = None) -> Callable[[], Keyring]:
+    """Return what reads the keys of this process, once, when they are first asked for."""
+    return cache(lambda: essentials.keyring(config))

@@ -17,6 +17,7 @@ from jobframe.core import ids
 from jobframe.core.errors import JobframeError, PayloadError, RestrictedField, UnknownJobType
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType, declared
+from jobframe.core.keyring import Keyring
 from jobframe.store import inspect, policies
 from jobframe.store.enqueue import Encoded, Stale, batches
 from jobframe.store.store import Store
@@ -36,19 +37,25 @@ class Jobs(Operator):
 
     """
 
-    def __init__(self, store: Store, import_plugin: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        import_plugin: Callable[[str], None] | None = None,
+        keyring: Callable[[], Keyring] = Keyring,
+    ) -> None:
         """
         Work on *store*, which the caller closes after `aclose`.
 
         Args:
             store: The store.
             import_plugin: Imports what may declare a type that nobody has announced; None leaves it unknown.
+            keyring: Returns the keys; asked for them when a type has fields to seal.
 
         """
         super().__init__(store)
         self.ends = Ends(store)
         self._import_plugin = import_plugin
-        self._encoder = Encoder()
+        self._encoder = Encoder(keyring)
         self._learning = asyncio.Lock()
         self._coalescer = Coalescer(store, self._encoder)
 
@@ -86,7 +93,8 @@ class Jobs(Operator):
         Raises:
             UnknownJobType: The type is neither in this process nor was it ever announced by a worker.
             PayloadError: The payload does not fit its type, or is over 256 KiB.
-            RestrictedField: The type has restricted fields.
+            RestrictedField: The type has sealed fields, and this process has no key.
+            ConfigError: It has keys that cannot be read.
             StoreUnavailable: The server cannot be reached; *acknowledged* is None when the job may be there.
             StoreFull: The server's memory is full.
             QueueFull: As many jobs of the type wait as its ``max_waiting`` allows.

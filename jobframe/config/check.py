@@ -86,6 +86,7 @@ def check(
     _check_concurrency(found, job_types)
     _check_encrypt(found, job_types)
     _check_unique(found, job_types)
+    _check_keys(found, job_types)
     found.warn_of_the_rest()
     return found.report()
 
@@ -274,10 +275,32 @@ def _refuse(found: _Findings, name: str, key: str, part: str, message: str) -> N
 def _check_encrypt(found: _Findings, job_types: Mapping[str, JobType]) -> None:
     """Refuse names of fields that a type does not have; in ``[defaults]`` they may be those of other types."""
     for name, table in found.config.jobs.items():
-        shape = job_types[name].shape if name in job_types else None
-        for field in table.get("encrypt", ()):
-            if shape is not None and field not in shape.fields:
-                found.error(("jobs", name, "encrypt"), shape.refuse(field).problem)
+        if name in job_types and (problem := _not_there(table.get("encrypt", ()), job_types[name])):
+            found.error(("jobs", name, "encrypt"), problem)
+    for name, job_type in job_types.items():
+        given = found.config.environment.jobs.get(word(name), {}).get("encrypt")
+        if given is not None and (problem := _not_there(given.value, job_type)):
+            found.errors.append(Problem("", problem, given.variable))
+
+
+def _not_there(fields: Collection[str], job_type: JobType) -> str:
+    shape = job_type.shape
+    return next((shape.refuse(field).problem for field in fields if field not in shape.fields), "")
+
+
+def _check_keys(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    """Warn of types with sealed fields when there is no key: a worker runs all others."""
+    config = found.config
+    if config.keyring.active is not None:
+        return
+    for name, resolved in resolve(config, job_types).items():
+        sealed = job_types[name].shape.sealed(resolved.policy.encrypt)
+        if sealed:
+            message = (
+                f"has restricted fields ({', '.join(sealed)}), and {config.encryption.keys_env} holds no key: none of "
+                "its jobs can be enqueued or run here; `jobframe keys new` makes a key"
+            )
+            found.warnings.append(Problem(dotted(("jobs", name)), message))
 
 
 def _set_at(config: Config, name: str, key: str) -> KeyPath:

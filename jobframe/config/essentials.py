@@ -14,7 +14,10 @@ from typing import Any
 
 import tomli
 
-__all__ = ["CONFIG", "DEFAULT_PATH", "PREFIX", "REDIS_URL", "TABLES", "importable", "locate"]
+from jobframe.core.errors import ConfigError, Problem
+from jobframe.core.keyring import Keyring, parse_keyring
+
+__all__ = ["CONFIG", "DEFAULT_PATH", "KEYS_ENV", "PREFIX", "REDIS_URL", "TABLES", "importable", "keyring", "locate"]
 
 CONFIG = "JOBFRAME_CONFIG"
 """Variable that names the file."""
@@ -22,13 +25,19 @@ CONFIG = "JOBFRAME_CONFIG"
 REDIS_URL = "JOBFRAME_REDIS_URL"
 """Variable that names the server."""
 
+KEYS_ENV = "JOBFRAME_KEYS"
+"""Variable that holds the keys, unless ``[encryption]`` names another."""
+
 PREFIX = "JOBFRAME__"
 """What the variable of any key starts with."""
 
 DEFAULT_PATH = Path("jobs.toml")
 """Read when no other file is named, and not missed when it is not there."""
 
-TABLES = ("redis", "runtime", "defaults", "jobs", "schedules", "status", "arq", "logging", "plugins", "settings")
+TABLES = (
+    "redis", "runtime", "defaults", "jobs", "schedules", "status", "arq", "logging", "plugins", "encryption",
+    "settings",
+)  # fmt: skip
 """The tables that a jobs.toml may have."""
 
 
@@ -67,6 +76,24 @@ def importable(
 
     plugins = read(path, environ).plugins
     return plugins.allow, plugins.disable
+
+
+def keyring(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Keyring:
+    """
+    Return the keys that payload fields are sealed with, as `reader.read` does.
+
+    Raises:
+        ConfigError: They are no keys, or the file cannot be read or is wrong.
+
+    """
+    if _look("encryption", path, environ) != {}:
+        from jobframe.config.reader import read  # noqa: PLC0415 - as above
+
+        return read(path, environ).keyring
+    try:
+        return parse_keyring(environ.get(KEYS_ENV, ""))
+    except ValueError as error:
+        raise ConfigError(Problem("", str(error), KEYS_ENV)) from None
 
 
 def _look(name: str, path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> dict[str, Any] | None:

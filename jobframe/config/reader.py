@@ -19,6 +19,7 @@ from jobframe.config.schedules import read_schedules
 from jobframe.config.schema import (
     ArqConfig,
     Config,
+    EncryptionConfig,
     Environment,
     LoggingConfig,
     PluginsConfig,
@@ -29,6 +30,7 @@ from jobframe.config.schema import (
 from jobframe.config.strict import Invalid, kind, structure
 from jobframe.config.variables import lay_over
 from jobframe.core.errors import ConfigError, Problem
+from jobframe.core.keyring import NO_KEYS, Keyring, parse_keyring
 from jobframe.core.policy import nearest
 
 __all__ = ["examine", "read"]
@@ -76,7 +78,9 @@ def examine(
         raise ConfigError(*error.problems, *problems) from None
     tables, variables = lay_over(file.tables, environ, TABLES, problems)
     lines = Lines(str(path or ""), find_lines(file.text), variables)
-    config = attrs.evolve(_read_tables(tables, lines, problems, environment), path=path, edited_ms=file.edited_ms)
+    config = _read_tables(tables, lines, problems, environment)
+    keyring = _read_keys(config.encryption.keys_env, environ, problems)
+    config = attrs.evolve(config, keyring=keyring, path=path, edited_ms=file.edited_ms)
     if not _imports_are_settled(problems):
         raise ConfigError(*in_file_order(problems))
     return config, in_file_order(problems)
@@ -134,10 +138,19 @@ def _read_tables(tables: Mapping[str, Any], lines: Lines, problems: list[Problem
         arq=_structure(tables, "arq", ArqConfig, lines, problems),
         logging=_structure(tables, "logging", LoggingConfig, lines, problems),
         plugins=_structure(tables, "plugins", PluginsConfig, lines, problems),
+        encryption=_structure(tables, "encryption", EncryptionConfig, lines, problems),
         settings=_settings(tables.get("settings", {}), lines, problems),
         environment=environment,
         lines=lines,
     )
+
+
+def _read_keys(variable: str, environ: Mapping[str, str], problems: list[Problem]) -> Keyring:
+    try:
+        return parse_keyring(environ.get(variable, ""))
+    except ValueError as error:
+        problems.append(Problem("", str(error), variable))
+        return NO_KEYS
 
 
 def _structure(tables: Mapping[str, Any], name: str, cls: type[T], lines: Lines, problems: list[Problem]) -> T:

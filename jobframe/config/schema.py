@@ -11,16 +11,19 @@ from typing import Any, Literal
 import attrs
 from packaging.requirements import InvalidRequirement, Requirement
 
+from jobframe.config.essentials import KEYS_ENV
 from jobframe.config.lines import Lines
 from jobframe.config.variables import Given
 from jobframe.core.backoff import Strategy
 from jobframe.core.duration import format_ms
 from jobframe.core.form import takes
+from jobframe.core.keyring import NO_KEYS, Keyring
 from jobframe.core.schedule import Schedule
 
 __all__ = [
     "ArqConfig",
     "Config",
+    "EncryptionConfig",
     "Environment",
     "LoggingConfig",
     "PluginsConfig",
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -57,6 +61,13 @@ def _lasting(low_ms: int, high_ms: int) -> Validator:
 def _namespace(_table: object, _field: object, value: str) -> None:
     if not _NAMESPACE.fullmatch(value):
         msg = "expected 1 to 64 letters, digits, '_', '.' or '-'"
+        raise ValueError(msg)
+
+
+@takes(pattern=f"^{_VARIABLE.pattern}$")
+def _variable(_table: object, _field: object, value: str) -> None:
+    if not _VARIABLE.fullmatch(value):
+        msg = "expected the name of an environment variable; keys themselves never stand in this file"
         raise ValueError(msg)
 
 
@@ -180,6 +191,19 @@ class PluginsConfig:
 
 
 @attrs.frozen
+class EncryptionConfig:
+    """
+    The table ``[encryption]``.
+
+    Attributes:
+        keys_env: Name of the environment variable that holds the keys of sealed fields.
+
+    """
+
+    keys_env: str = attrs.field(default=KEYS_ENV, validator=_variable)
+
+
+@attrs.frozen
 class Environment:
     """
     What the environment says; stronger than any file.
@@ -217,6 +241,8 @@ class Config:
         arq: ``[arq]``.
         logging: ``[logging]``.
         plugins: ``[plugins]``.
+        encryption: ``[encryption]``.
+        keyring: The keys that its variable holds.
         settings: ``[settings.*]`` as written: plugin → table; each plugin's own class reads its table.
         environment: What the environment says about policy.
         path: The file; None when there is none.
@@ -234,6 +260,8 @@ class Config:
     arq: ArqConfig = ArqConfig()
     logging: LoggingConfig = LoggingConfig()
     plugins: PluginsConfig = PluginsConfig()
+    encryption: EncryptionConfig = EncryptionConfig()
+    keyring: Keyring = NO_KEYS
     settings: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
     environment: Environment = Environment()
     path: Path | None = None

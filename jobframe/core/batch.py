@@ -26,5 +26,5 @@ class Job(Generic[Payload]):
 
     """
 
-    payload: Payload
+    payload: Payload = attrs.field(repr=False)
     ctx: Context

@@ -10,10 +10,13 @@ import msgspec
 
 from jobframe.core.errors import PayloadError
 
-__all__ = ["MAX_BYTES", "explained", "to_json"]
+__all__ = ["MAX_BYTES", "explained", "fields_of", "to_json"]
 
 MAX_BYTES = 256 * 1024
 """A payload and a result may be this many bytes of JSON."""
+
+fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""Reads a payload no deeper than its fields: name → JSON of the value."""
 
 _PATH = re.compile(r" - at (`[^`]*`)$")
 _QUOTED_VALUE = re.compile(r"\s*('[^']*'|\"[^\"]*\")")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from jobframe.core import clock, ids
 from jobframe.core.job import NewJob
 from jobframe.core.progress import Progress
+from jobframe.core.scrub import masker
 from jobframe.core.steps import BlockingOnce, Once, Steps
 
 if TYPE_CHECKING:
@@ -119,12 +120,13 @@ class Context:
         follow_ups: What `enqueue` has gathered so far.
         reported: The newest `progress`.
         written: That of them which the store has last taken.
+        secret: JSON list of the sealed values that it tells nobody.
 
     """
 
     __slots__ = (
         "_deadline_ms", "_enqueued_ms", "_loop", "_services", "_steps",
-        "attempt", "fence", "follow_ups", "headers", "job_id", "max_attempts", "reported", "type", "written",
+        "attempt", "fence", "follow_ups", "headers", "job_id", "max_attempts", "reported", "secret", "type", "written",
     )  # fmt: skip
 
     def __init__(
@@ -154,6 +156,7 @@ class Context:
         self.written: Progress | None = None
         self._steps: Steps | None = None
         self._loop = loop
+        self.secret = b""
 
     @property
     def enqueued_at(self) -> dt.datetime:
@@ -177,9 +180,13 @@ class Context:
 
     @property
     def log(self) -> structlog.stdlib.BoundLogger:
-        """A logger that names this job on every line; log no payload values with it."""
+        """A logger that names this job on every line; log no payload values with it. Sealed ones are masked."""
         import structlog  # noqa: PLC0415 - most handlers never log
 
+        if self.secret:
+            from jobframe.core.secret_log import masked_logger  # noqa: PLC0415 - as above
+
+            return masked_logger(self.type, self.secret).bind(job=self.job_id, attempt=self.attempt)  # type: ignore[no-any-return]
         return structlog.get_logger(self.type).bind(job=self.job_id, attempt=self.attempt)  # type: ignore[no-any-return]
 
     @property
@@ -254,10 +261,12 @@ class Context:
             step: A name of the block, the same in every attempt: up to 128 printable characters, 256 names a job.
 
         Raises:
-            ValueError: The name is none, or, when the block begins, it would be the 257th.
+            ValueError: The name is none or holds a sealed value, or, when the block begins, it would be the 257th.
             Fenced: When the block begins or ends: another run owns the job by now. Let it end the handler.
 
         """
+        if self.secret and masker(self.secret)(step) != step:
+            raise ValueError("once: the name of a step holds a restricted value, and would be kept in clear")
         if self._steps is None:
             self._steps = Steps(self.job_id, self._mark)
         once = Once(self._steps, step)

@@ -135,22 +135,25 @@ class PayloadError(JobframeError):
         self.problem = problem
 
 
+_NO_KEY = (
+    "this process has no key to seal them; set JOBFRAME_KEYS, or what [encryption] keys_env names, "
+    "as the workers have it (`jobframe keys new` makes a key)"
+)
+
+
 class RestrictedField(JobframeError):
     """
-    A job type has restricted fields and nothing here can seal them.
+    A job type has sealed fields, and who asks for the job cannot seal them.
 
     Attributes:
         type: Job type.
-        fields: Names of its restricted fields.
+        fields: Names of its sealed fields.
 
     """
 
-    def __init__(self, type: str, fields: tuple[str, ...]) -> None:
-        """Keep *type* and *fields*."""
-        super().__init__(
-            f"job type {type!r} has restricted fields ({', '.join(fields)}): they are never sent in clear, "
-            "and this version cannot seal them; keep such values elsewhere and send a reference"
-        )
+    def __init__(self, type: str, fields: tuple[str, ...], reason: str = _NO_KEY) -> None:
+        """Keep *type* and *fields*; *reason* says why they cannot be sealed, and what to do."""
+        super().__init__(f"job type {type!r} has restricted fields ({', '.join(fields)}): {reason}")
         self.type = type
         self.fields = fields
 

@@ -11,7 +11,7 @@ import socket
 
 from jobframe.core import clock
 
-__all__ = ["check_unique", "join", "new_client", "new_unique", "new_worker", "roll", "split"]
+__all__ = ["check_unique", "join", "new_client", "new_key", "new_unique", "new_worker", "roll", "split"]
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in ASCII order, so ids sort by time
 _UNIQUE = re.compile(r"[A-Za-z0-9._:@=+-]{1,128}")
@@ -51,6 +51,11 @@ class _Sequence:
 
 
 _sequence = _Sequence()
+
+
+def new_key() -> bytes:
+    """Make a key of 32 bytes that nobody can guess."""
+    return secrets.token_bytes(32)
 
 
 def new_unique() -> str:

@@ -56,7 +56,7 @@ class NewJob:
     """
 
     type: Any
-    payload: Any = None
+    payload: Any = attrs.field(default=None, repr=False)
     id: str | None = None
     key: str | None = None
     delay: str | dt.timedelta | None = None

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 import msgspec
 
-from jobframe.core.body import explained, to_json
+from jobframe.core.body import explained, fields_of, to_json
 from jobframe.core.declaration import RESTRICTED, declared_fields
 from jobframe.core.errors import PayloadError
 from jobframe.core.unknown_fields import Check, UnknownFields
 
-__all__ = ["Shape", "restricted", "sealed_fields"]
+__all__ = ["Shape", "restricted", "restricted_fields", "sealed_fields"]
 
 
 def restricted(**attrs_field: Any) -> Any:
@@ -29,6 +29,11 @@ def restricted(**attrs_field: Any) -> Any:
     return attrs.field(metadata=metadata, repr=False, **attrs_field)
 
 
+def restricted_fields(cls: type) -> tuple[str, ...]:
+    """Name the restricted fields of *cls*; none when it is no attrs class."""
+    return tuple(field.name for field in attrs.fields(cls) if field.metadata.get(RESTRICTED)) if attrs.has(cls) else ()
+
+
 def sealed_fields(fields: Collection[str], restricted: Collection[str], encrypt: Collection[str]) -> tuple[str, ...]:
     """
     Name those of a type's *fields* that are sealed in the store; nothing may depend on their values there.
@@ -39,6 +44,8 @@ def sealed_fields(fields: Collection[str], restricted: Collection[str], encrypt:
         encrypt: What the policy has sealed; in ``[defaults]`` it may name fields that only other types have.
 
     """
+    if not restricted and not encrypt:
+        return ()  # most types, for every job
     return tuple(name for name in fields if name in restricted or name in encrypt)
 
 
@@ -67,7 +74,7 @@ class Shape:
         self._unknown = UnknownFields(type)
         declared = declared_fields(type, cls) if cls is not None else ()
         self.fields = tuple(field.name for field in declared)
-        self.restricted = tuple(field.name for field in declared if field.metadata.get(RESTRICTED))
+        self.restricted = restricted_fields(cls) if cls is not None else ()
 
     def sealed(self, encrypt: Collection[str]) -> tuple[str, ...]:
         """Name the fields that are sealed under a policy with that *encrypt*."""
@@ -127,12 +134,9 @@ class Shape:
         return self._unknown.nested(self.cls) if self.cls is not None else None
 
     def _refuse_unknown(self, body: bytes | msgspec.Raw) -> None:
-        names = _TOP_LEVEL.decode(body)
+        names = fields_of(body)
         if not self._known.issuperset(names):
             unknown = next(name for name in names if name not in self._known)
             raise self.refuse(unknown)
         if self._nested is not None:
             self._nested(msgspec.json.decode(body))
-
-
-_TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -50,9 +50,9 @@ class Progress:
             raise ValueError(f"progress: note is of class {type(note).__name__}: give a text")  # noqa: TRY004 - as above
         return cls(done, total, note)
 
-    def scrubbed(self, body: bytes) -> Progress:
-        """Mask in the note what stands in the JSON *body*, and shorten it."""
-        note = scrub(self.note, body)
+    def scrubbed(self, body: bytes, secret: bytes = b"") -> Progress:
+        """Mask in the note what stands in the JSON *body* and in *secret*, as `scrub` does, and shorten it."""
+        note = scrub(self.note, body, secret)
         return attrs.evolve(self, note=note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 1]}…")
 
     def __str__(self) -> str:

@@ -1,34 +1,36 @@
-"""Error texts without payload values: what may be kept with a job, logged and shown to everybody."""
+"""Error texts without payload values, results without sealed ones: what may be kept with a job and shown."""
 
 from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
-__all__ = ["describe", "scrub"]
+__all__ = ["describe", "mask", "masker", "scrub"]
 
 MASK = "[payload]"
 _SHORTEST_TEXT = 3
 _SHORTEST_NUMBER = 4
+_SHORTEST_SECRET_NUMBER = 3
 _SHORTEST_PIECE = 16
 _LONGEST_READ = 2_000
 _LONGEST_MESSAGE = 500
 _MOST_FRAMES = 10
 
 
-def describe(error: BaseException, body: bytes) -> tuple[str, str, tuple[str, ...]]:
+def describe(error: BaseException, body: bytes, secret: bytes = b"") -> tuple[str, str, tuple[str, ...]]:
     """
     Describe *error* as class, scrubbed message and innermost frames.
 
     Args:
         error: What a handler raised.
         body: The payload's JSON, whose values are masked.
+        secret: JSON list of the values of its sealed fields, which are masked more strictly.
 
     """
     cls = type(error)
@@ -37,26 +39,56 @@ def describe(error: BaseException, body: bytes) -> tuple[str, str, tuple[str, ..
         text = str(error)
     except Exception:  # noqa: BLE001 - a handler's own class may raise anything
         text = "(its text cannot be made)"
-    return name, scrub(text, body), _frames(error)
+    return name, scrub(text, body, secret), _frames(error)
 
 
-def scrub(text: str, body: bytes) -> str:
+def scrub(text: str, body: bytes, secret: bytes = b"") -> str:
     """
     Mask in *text* what stands in the JSON *body*, and shorten it to 500 characters.
 
     Masked are strings of at least 3 and numbers of at least 4 characters, as they are or as Python and JSON write them,
-    and any 16 characters in a row of one: libraries like to show a value's beginning and end.
+    and any 16 characters in a row of one: libraries like to show a value's beginning and end. Of *secret*, the JSON
+    list of what is sealed, numbers of 3 characters are masked too, and every name in a table.
     """
     if not text:
         return ""
-    text = _on_one_line(text[:_LONGEST_READ])
+    masked = _masked(_on_one_line(text[:_LONGEST_READ]), {*_values(body, secret=False), *_values(secret, secret=True)})
+    return masked if len(masked) <= _LONGEST_MESSAGE else masked[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def masker(secret: bytes) -> Callable[[str], str]:
+    """Return what masks in a text whatever stands in *secret*, the JSON list of what is sealed."""
+    values = set(_values(secret, secret=True))
+    return lambda text: _masked(text, values)
+
+
+def mask(result: bytes, secret: bytes) -> bytes:
+    """Mask in the JSON *result* what stands in *secret*, the JSON list of what is sealed: parts of texts, numbers."""
+    values = set(_values(secret, secret=True))
+    if not values or not result:
+        return result
+
+    def masked(value: Any) -> Any:
+        match value:
+            case str():
+                return _masked(value, values)
+            case dict():
+                return {_masked(name, values): masked(item) for name, item in value.items()}
+            case list():
+                return [masked(item) for item in value]
+            case int() | float() if not isinstance(value, bool) and str(value).removeprefix("-") in values:
+                return MASK
+        return value
+
+    return msgspec.json.encode(masked(msgspec.json.decode(result)))
+
+
+def _masked(text: str, values: set[str]) -> str:
     covered = bytearray(len(text))
-    values = set(_values(body))
     for start, end in (*_found(text, values), *_found(text, _pieces(text, values))):
         covered[start:end] = b"\1" * (end - start)
     parts = groupby(range(len(text)), covered.__getitem__)
-    masked = "".join(MASK if hidden else "".join(map(text.__getitem__, at)) for hidden, at in parts)
-    return masked if len(masked) <= _LONGEST_MESSAGE else masked[: _LONGEST_MESSAGE - 1] + "…"
+    return "".join(MASK if hidden else "".join(map(text.__getitem__, at)) for hidden, at in parts)
 
 
 def _found(text: str, values: Iterable[str]) -> Iterator[tuple[int, int]]:
@@ -78,35 +110,36 @@ def _windows(text: str) -> Iterator[str]:
     return (text[at : at + _SHORTEST_PIECE] for at in range(len(text) - _SHORTEST_PIECE + 1))
 
 
-def _values(body: bytes) -> Iterator[str]:
+def _values(body: bytes, *, secret: bool) -> Iterator[str]:
     try:
-        yield from _leaves(msgspec.json.decode(body))
+        yield from _leaves(msgspec.json.decode(body), secret=secret)
     except (msgspec.MsgspecError, RecursionError):
         return
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _leaves(value: Any, *, secret: bool) -> Iterator[str]:
     match value:
         case str():
             yield from (form for form in _forms(value) if len(form) >= _SHORTEST_TEXT)
         case dict():
             for name, item in value.items():
-                if not name.isidentifier():  # else it is rather a field's name, which a message may need
-                    yield from _leaves(name)
-                yield from _leaves(item)
+                if secret or not name.isidentifier():  # else it is rather a field's name, which a message may need
+                    yield from _leaves(name, secret=secret)
+                yield from _leaves(item, secret=secret)
         case list():
             for item in value:
-                yield from _leaves(item)
+                yield from _leaves(item, secret=secret)
         case int() | float() if not isinstance(value, bool):
             digits = str(value).removeprefix("-")
-            if len(digits) >= _SHORTEST_NUMBER:
+            if len(digits) >= (_SHORTEST_SECRET_NUMBER if secret else _SHORTEST_NUMBER):
                 yield digits
 
 
 def _forms(text: str) -> set[str]:
     """Return *text* as it is, and as KeyError and others write it."""
     written = (repr(text), ascii(text), json.dumps(text), json.dumps(text, ensure_ascii=False))
-    return {_on_one_line(form) for form in (text, *(form[1:-1] for form in written))}
+    as_bytes = repr(text.encode(errors="replace"))[2:-1]
+    return {text, *(_on_one_line(form) for form in (text, as_bytes, *(form[1:-1] for form in written)))}
 
 
 def _on_one_line(text: str) -> str:

@@ -20,6 +20,7 @@ __all__ = ["HEADER", "Intake", "Readable", "Ready", "prepare", "read_all"]
 HEADER = "arq"
 """Header of a job that came from arq; its value is arq's queue."""
 
+_UNSEALED = "a plain arq producer cannot seal them; its payload was deleted: enqueue with jobframe instead"
 _ARQ_KEEPS_MS = 86_400_000
 _CLOCKS_DIFFER_MS = 60_000
 _EXPIRED = "expired: arq no longer keeps its payload, and no worker came before"
@@ -111,7 +112,7 @@ def prepare(queue: str, readable: Iterable[Readable], known: Mapping[str, InForc
     for each in readable:
         job, in_force = each.job, known[each.job.f]
         if in_force is not None and in_force.sealed:
-            reason = str(RestrictedField(job.f, in_force.sealed))
+            reason = str(RestrictedField(job.f, in_force.sealed, _UNSEALED))
             intake.answers.append(Report("refused", queue, each.due.id, job.f, each.unique, text=reason))
         elif in_force is None and job.a:
             intake.postponed.append(each)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from jobframe.core.batch import Job
-from jobframe.runtime.messages import Answer, Request
+from jobframe.runtime.messages import Answer, Request, together
 from jobframe.runtime.running import Attempt, cannot_stop
 
 __all__ = ["Call", "Member", "calls"]
@@ -30,6 +30,11 @@ class Member(Attempt):
         """JSON of the payloads of the whole call: its handler may name one job's values in the error of another."""
         return self.call.seen
 
+    @property
+    def secret(self) -> bytes:
+        """JSON list of what is sealed in the whole call."""
+        return self.call.secret
+
 
 class Call:
     """
@@ -40,6 +45,7 @@ class Call:
         stop: Ends the handler where that can be done.
         task: What carries it out.
         seen: JSON of all payloads.
+        secret: JSON list of what is sealed in any of them; empty when nothing is.
 
     """
 
@@ -49,8 +55,10 @@ class Call:
         self.stop: Callable[[], object] = cannot_stop
         self.task: asyncio.Task[None] | None = None
         self.seen = b"[" + b",".join(bytes(each.envelope.body) for each in members) + b"]"
+        self.secret = together(each.found.secret for each in members)
         for member in members:
             member.call = self
+            member.context.secret = self.secret
             member.stop = self._stop_if_ended
 
     @property

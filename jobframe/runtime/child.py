@@ -27,9 +27,10 @@ from jobframe.core.context import App, Context, FollowUp
 from jobframe.core.decide import class_names
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType
+from jobframe.core.keyring import Keyring
 from jobframe.core.outcome import Cancel, Fail, Retry, Signal, Snooze, as_signal
 from jobframe.core.scrub import describe
-from jobframe.runtime.messages import Answer, Request
+from jobframe.runtime.messages import Answer, Request, together
 from jobframe.runtime.notes import Notes
 from jobframe.runtime.result import BadResult, encode, one_each
 from jobframe.store.enqueue import Encoded
@@ -51,6 +52,7 @@ class ChildParts:
         settings: Plugins' settings by class.
         url: Where the server is.
         namespace: Which set of queues.
+        keyring: Seals what its handlers enqueue.
 
     """
 
@@ -59,6 +61,7 @@ class ChildParts:
     settings: Mapping[type, Any]
     url: str
     namespace: str
+    keyring: Keyring
 
 
 def serve(pipe: Connection, opener: Callable[..., ChildParts], args: tuple[Any, ...]) -> None:
@@ -70,7 +73,7 @@ def serve(pipe: Connection, opener: Callable[..., ChildParts], args: tuple[Any, 
     try:
         child = _Child(opener(*args))
     except BaseException as error:  # noqa: BLE001 - a plugin's import or lifespan may raise anything
-        pipe.send([_raised(error, b"")])
+        pipe.send([_raised(error, b"", b"")])
         return
     pipe.send([Answer()])
     while True:
@@ -123,9 +126,12 @@ class _Child:
         """Run one handler and answer for each of its jobs."""
         job_type, bodies = self.types[request.type], [part.body for part in request.parts]
         seen = bodies[0] if job_type.batch is None else b"[" + b",".join(bodies) + b"]"
+        secret = together(part.secret for part in request.parts)
         loop = None if job_type.is_async else self.loop
         contexts = [Context(self, **part.facts, loop=loop) for part in request.parts]
         self.worker_id, self._running = request.worker, (contexts, seen)
+        for context in contexts:
+            context.secret = secret
         try:
             payloads = [job_type.shape.decode(body) for body in bodies]
             if job_type.batch is None:
@@ -134,9 +140,9 @@ class _Child:
                 returned = self._finished(job_type, job_type.handler(list(map(Job, payloads, contexts))))
                 results = one_each(returned, len(contexts))
         except BaseException as error:  # noqa: BLE001 - also SystemExit: the worker decides what it means
-            answers = [_raised(error, seen)] * len(contexts)
+            answers = [_raised(error, seen, secret)] * len(contexts)
         else:
-            answers = [_ended(result, context, seen) for result, context in zip(results, contexts, strict=True)]
+            answers = [_ended(result, context, seen, secret) for result, context in zip(results, contexts, strict=True)]
         self._running = ([], b"")
         return [
             answer if context.unwritten is None else attrs.evolve(answer, reported=context.unwritten)
@@ -171,25 +177,25 @@ class _Child:
         store = Store(parts.url, parts.namespace)
         self.notes = Notes(store, lambda: self.worker_id, self._seen)
         self._noting = asyncio.create_task(self.notes.run())
-        return Jobs(store)
+        return Jobs(store, keyring=lambda: parts.keyring)
 
 
-def _ended(result: Any, context: Context, seen: bytes) -> Answer:
+def _ended(result: Any, context: Context, seen: bytes, secret: bytes) -> Answer:
     """Answer for a job whose handler has returned *result* for it, which in a batch may be an exception."""
     if isinstance(result, BaseException):
-        return _raised(result, seen)
+        return _raised(result, seen, secret)
     try:
         return Answer(encode(result), tuple(job for job in context.follow_ups if isinstance(job, Encoded)))
     except BadResult as bad:
         return Answer(refused=str(bad))
 
 
-def _raised(error: BaseException, seen: bytes) -> Answer:
-    """Answer that the handler raised *error*, in whose text the values of the JSON *seen* are masked."""
+def _raised(error: BaseException, seen: bytes, secret: bytes) -> Answer:
+    """Answer that the handler raised *error*, in whose text the values of *seen* and *secret* are masked."""
     signal = as_signal(error)
     if signal is not None:
         return Answer(signal=_parts_of(signal))
-    return Answer(error=(class_names(error), describe(error, seen)))
+    return Answer(error=(class_names(error), describe(error, seen, secret)))
 
 
 def _parts_of(raised: Signal) -> tuple[type[Signal], tuple[Any, ...]]:

@@ -44,7 +44,7 @@ def conclude(attempt: Attempt, result: Any, raised: BaseException | None, worker
         return _crashed(attempt, raised, worker)
     if raised is None:
         try:
-            return _settled(attempt, Completed(encode(result)))
+            return _settled(attempt, Completed(encode(result, attempt.secret)))
         except BadResult as error:
             raised = error
     if isinstance(raised, BadResult):
@@ -59,15 +59,15 @@ def interrupted(attempt: Attempt, delay_ms: int = 0) -> Settled:
 
 
 def _raised(attempt: Attempt, raised: BaseException, worker: str) -> Settled:
-    before, seen = attempt.record, attempt.seen
+    before, seen, secret = attempt.record, attempt.seen, attempt.secret
     outcome = decide(attempt.policy, before.attempts + 1, before.snoozes, raised, ids.roll())
     match outcome:
         case Snoozed():
             return _settled(attempt, outcome, attrs.evolve(before, snoozes=before.snoozes + 1))
         case Cancelled(reason):
-            return _settled(attempt, Cancelled(scrub(reason, seen)))
+            return _settled(attempt, Cancelled(scrub(reason, seen, secret)))
         case Failed(reason) if isinstance(raised, Fail):  # the handler's words; all others are ours
-            outcome = Failed(scrub(reason, seen))
+            outcome = Failed(scrub(reason, seen, secret))
     errors = (*before.errors, _described(attempt, raised, worker))
     return _settled(attempt, outcome, attrs.evolve(before, attempts=before.attempts + 1, errors=errors))
 
@@ -80,7 +80,7 @@ def _crashed(attempt: Attempt, died: ChildDied, worker: str) -> Settled:
 
 
 def _described(attempt: Attempt, raised: BaseException, worker: str) -> AttemptError:
-    described = raised.described if isinstance(raised, RemoteError) else describe(raised, attempt.seen)
+    described = raised.described if isinstance(raised, RemoteError) else describe(raised, attempt.seen, attempt.secret)
     return AttemptError(attempt.record.attempts + 1, clock.wall_ms(), worker, _run_ms(attempt), *described)
 
 
@@ -103,7 +103,7 @@ def _settled(attempt: Attempt, outcome: Outcome, record: Record | None = None) -
 def _reached(attempt: Attempt) -> bytes:
     """Say how far it came when that is not noted yet."""
     progress = attempt.context.unwritten
-    return b"" if progress is None else encode_progress(progress.scrubbed(attempt.seen))
+    return b"" if progress is None else encode_progress(progress.scrubbed(attempt.seen, attempt.secret))
 
 
 def _run_ms(attempt: Attempt) -> int:

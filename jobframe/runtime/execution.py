@@ -17,6 +17,7 @@ from jobframe.core import clock, ids
 from jobframe.core.context import Context, Services
 from jobframe.core.event import Event
 from jobframe.core.job import State
+from jobframe.core.keyring import NO_KEYS, Keyring
 from jobframe.core.outcome import (
     Cancelled,
     Completed,
@@ -75,6 +76,7 @@ class Execution:
         observe: Callable[[Event], None] | None,
         worker: Callable[[], str],
         relay: Relay | None = None,
+        keyring: Keyring = NO_KEYS,
     ) -> None:
         """
         Start with nothing running.
@@ -86,6 +88,7 @@ class Execution:
             observe: Takes every event; None when nobody listens.
             worker: Names this worker, for the record of errors.
             relay: Told when a job starts that came from arq; None when there is no bridge.
+            keyring: Opens sealed fields.
 
         """
         self.running: dict[str, Attempt] = {}
@@ -95,6 +98,7 @@ class Execution:
         self._observe = observe
         self._worker = worker
         self._relay = relay
+        self._keyring = keyring
         self.tasks: set[asyncio.Task[None]] = set()
         self._busy = dict.fromkeys(self._pools, 0)
         self._shared = 0  # jobs beyond the first of each call
@@ -197,7 +201,7 @@ class Execution:
 
     def _open(self, claimed: Claimed, runnable: Runnable, kind: type[AnyAttempt]) -> AnyAttempt | None:
         """Decode what was claimed, build the handler's context, and tell that it starts; None when it cannot."""
-        found = read_job(claimed, runnable.type)
+        found = read_job(claimed, runnable.type, runnable.sealed, self._keyring)
         if not isinstance(found, Readable):
             self._refuse(claimed, found)
             return None
@@ -214,7 +218,8 @@ class Execution:
             envelope.headers,
             asyncio.get_running_loop() if policy.run_in == "thread" else None,
         )
-        attempt = kind(claimed, runnable, policy, envelope, record, context, found.payload, clock.monotonic())
+        context.secret = found.secret
+        attempt = kind(claimed, runnable, policy, found, context, clock.monotonic())
         self.running[attempt.name] = attempt
         if self._observe is not None:
             self._observe(_event(attempt, State.ACTIVE, "started"))

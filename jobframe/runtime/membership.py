@@ -171,7 +171,8 @@ class Membership:
         if not in_force:
             return False
         self.runnables = {
-            name: Runnable(plan.types[name][0], document.policy, lane) for name, (lane, document) in in_force.items()
+            name: Runnable(plan.types[name][0], document.policy, lane, document.sealed)
+            for name, (lane, document) in in_force.items()
         }
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ from jobframe.core.progress import Progress
 from jobframe.runtime.result import BadResult
 from jobframe.store.enqueue import Encoded
 
-__all__ = ["Answer", "Part", "RemoteError", "Request"]
+__all__ = ["Answer", "Part", "RemoteError", "Request", "together"]
 
 
 @attrs.frozen
@@ -24,11 +25,19 @@ class Part:
     Attributes:
         body: The payload's JSON.
         facts: Arguments of its `Context`.
+        secret: JSON list of the values that may be told nowhere.
 
     """
 
-    body: bytes
+    body: bytes = attrs.field(repr=False)
     facts: dict[str, Any]
+    secret: bytes = attrs.field(default=b"", repr=False)
+
+
+def together(secrets: Iterable[bytes]) -> bytes:
+    """Join the JSON lists of what is sealed in several payloads; empty when all are."""
+    found = [each for each in secrets if each]
+    return b"[" + b",".join(found) + b"]" if found else b""
 
 
 @attrs.frozen

@@ -81,7 +81,7 @@ class Notes:
         contexts = [self._unwritten.popitem()[0] for _ in range(len(self._unwritten))]
         newest = {context: context.reported for context in contexts}  # there may be a newer one when this is written
         reports = [
-            Report(context.job_id, context.fence, progress.scrubbed(seen))
+            Report(context.job_id, context.fence, progress.scrubbed(seen, context.secret))
             for context, progress in newest.items()
             if progress is not None and (seen := self._seen(context)) is not None
         ]

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from jobframe.core.body import MAX_BYTES
+from jobframe.core.scrub import mask
 
 __all__ = ["BadBatch", "BadResult", "encode", "one_each"]
 
@@ -19,9 +20,9 @@ class BadBatch(Exception):
     """A batch handler did not return one result for each job; the text says what it did return."""
 
 
-def encode(result: Any) -> bytes:
+def encode(result: Any, secret: bytes = b"") -> bytes:
     """
-    Return *result* as JSON, empty for None.
+    Return *result* as JSON, empty for None; what stands in the JSON list *secret* is masked.
 
     Raises:
         BadResult: It is not JSON, or is over 256 KiB.
@@ -31,6 +32,8 @@ def encode(result: Any) -> bytes:
         return b""
     try:
         encoded = msgspec.json.encode(result)
+        if secret:
+            encoded = mask(encoded, secret)
     except (TypeError, ValueError, RecursionError):
         raise BadResult(f"{type(result).__name__} is not JSON; return plain values") from None
     if len(encoded) > MAX_BYTES:

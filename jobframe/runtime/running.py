@@ -15,8 +15,8 @@ from jobframe.core.decide import SUSPECT_CRASHES
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import Policy
 from jobframe.runtime.messages import Answer, Part, Request
+from jobframe.runtime.opening import Readable
 from jobframe.store.claim import Claimed
-from jobframe.store.codec import Envelope, Record
 from jobframe.store.keys import field
 
 __all__ = ["Attempt", "Ended", "Runnable", "Work", "cannot_stop"]
@@ -34,12 +34,14 @@ class Runnable:
         type: The job type.
         policy: Its policy in force.
         lane: Where its jobs are claimed from.
+        sealed: Names of the fields whose values are told nowhere.
 
     """
 
     type: JobType
     policy: Policy
     lane: str
+    sealed: tuple[str, ...] = ()
 
 
 class Work(Protocol):
@@ -81,6 +83,7 @@ class Attempt:
         record: What happened to it before.
         context: What the handler is given.
         payload: The decoded payload.
+        found: Everything that was read of the job.
         started: Monotonic seconds when it was opened.
         ended: Why it was ended from outside, None while it was not.
         reason: The canceller's reason.
@@ -92,7 +95,7 @@ class Attempt:
     """
 
     __slots__ = (
-        "claimed", "context", "deadline", "ended", "envelope", "name", "payload", "policy", "reason", "record",
+        "claimed", "context", "deadline", "ended", "envelope", "found", "name", "payload", "policy", "reason", "record",
         "runnable", "started", "stop", "task",
     )  # fmt: skip
 
@@ -101,20 +104,19 @@ class Attempt:
         claimed: Claimed,
         runnable: Runnable,
         policy: Policy,
-        envelope: Envelope,
-        record: Record,
+        found: Readable,
         context: Context,
-        payload: Any,
         started: float,
     ) -> None:
         """Hold what was opened."""
         self.claimed = claimed
         self.runnable = runnable
         self.policy = policy
-        self.envelope = envelope
-        self.record = record
+        self.found = found
+        self.envelope = found.envelope
+        self.record = found.record
         self.context = context
-        self.payload = payload
+        self.payload = found.payload
         self.started = started
         self.ended: Ended | None = None
         self.reason = ""
@@ -138,6 +140,11 @@ class Attempt:
         """JSON of the payloads whose values the handler may name in an error."""
         return bytes(self.envelope.body)
 
+    @property
+    def secret(self) -> bytes:
+        """JSON list of the values that the handler may tell nowhere."""
+        return self.found.secret
+
     def invoke(self) -> Any:
         """Call the handler."""
         return self.runnable.type.run(self.context, self.payload)
@@ -151,6 +158,7 @@ class Attempt:
         context = self.context
         return Part(
             body=bytes(self.envelope.body),
+            secret=self.found.secret,
             facts={
                 "job_id": context.job_id,
                 "attempt": context.attempt,

@@ -18,6 +18,7 @@ from jobframe.core.context import App, FollowUp
 from jobframe.core.errors import JobframeError
 from jobframe.core.event import Event
 from jobframe.core.job import NewJob
+from jobframe.core.keyring import Keyring
 from jobframe.runtime.arq_bridge import Bridge
 from jobframe.runtime.children import Children
 from jobframe.runtime.claimer import Claimer, Room
@@ -72,6 +73,7 @@ class Parts:
         observers: The plugins' hooks.
         threads: Threads for plain handlers.
         children: The pool of child processes.
+        keyring: Seals and opens payload fields.
         burst: Whether to end when nothing is left to do.
         arq_queue: Queue of producers with plain arq; empty when nobody is served there.
 
@@ -84,6 +86,7 @@ class Parts:
     observers: Observers
     threads: int
     children: Children
+    keyring: Keyring
     burst: bool = False
     arq_queue: str = ""
 
@@ -106,7 +109,7 @@ class Runtime:
     def __init__(self, parts: Parts) -> None:
         """Put the parts together, in a running loop; nothing is connected yet."""
         self.store = Store(parts.url, parts.namespace)
-        self.jobs = Jobs(self.store)
+        self.jobs = Jobs(self.store, keyring=lambda: parts.keyring)
         self.blocking_jobs = SyncJobs(self.jobs, runner(asyncio.get_running_loop()))
         self.app = App(parts.settings)
         self._parts = parts
@@ -126,6 +129,7 @@ class Runtime:
             parts.observers.observe if parts.observers.observed else None,
             lambda: self.membership.worker,
             self._bridge.relay if self._bridge else None,
+            parts.keyring,
         )
         self._strangers = Strangers(self.store, self.execution.running, self._settler.add)
         self.notes: Notes = Notes(self.store, lambda: self.membership.worker, self.execution.seen)
@@ -135,7 +139,9 @@ class Runtime:
             self.store, self._room, lambda: self.membership.runnables, take=self._take, want_wake=self._waker.want
         )
         self._sweeper = Sweeper(self.store, parts.plan.lease_ms)
-        self._unparker = Unparker(self.store, lambda: self.membership.runnables, self._claimer)
+        self._unparker = Unparker(
+            self.store, lambda: self.membership.runnables, self._claimer, list(parts.keyring.keys)
+        )
         self._scheduler = Scheduler(self.jobs, parts.plan, lambda: self.membership.worker, fires=not parts.burst)
         listening = Listening(
             joined=self._on_joined, lost=self.execution.lose, renewed=self._on_renewed, parked=self._unparker.parked

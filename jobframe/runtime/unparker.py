@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -23,16 +23,19 @@ _HANDED_ON_AFTER_MS = 1_000
 
 class Unparker:
     """
-    Every worker has one; what it can read is told by the versions of its types.
+    Every worker has one; what it can read is told by the versions of its types and by its keys.
 
-    A claim goes along with each release: an older worker beside this one could be faster, and park the jobs again.
+    A claim goes along with each release: a worker beside this one that cannot read them could be faster, and park them.
     """
 
-    def __init__(self, store: Store, runnables: Callable[[], Mapping[str, Runnable]], claimer: Claimer) -> None:
-        """Release in *store* what *runnables*, by type, can read, and take it with *claimer*."""
+    def __init__(
+        self, store: Store, runnables: Callable[[], Mapping[str, Runnable]], claimer: Claimer, keys: Collection[str]
+    ) -> None:
+        """Release in *store* what *runnables*, by type, can read with *keys*, and take it with *claimer*."""
         self._store = store
         self._runnables = runnables
         self._claimer = claimer
+        self._keys = keys
         self._joined = False
         self._parked: set[str] = set()
         self._asked = asyncio.Event()
@@ -88,7 +91,9 @@ class Unparker:
         while more and versions and not self._stopping:
             claiming = self._claimer.beside()
             try:
-                release = await unpark(self._store, versions, claiming, delay_ms=0 if claiming else _HANDED_ON_AFTER_MS)
+                release = await unpark(
+                    self._store, versions, claiming, keys=self._keys, delay_ms=0 if claiming else _HANDED_ON_AFTER_MS
+                )
             except JobframeError:
                 if claiming is not None:
                     self._claimer.unanswered()

@@ -29,9 +29,10 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     What travels with a job.
 
     Attributes:
-        body: The payload's JSON.
+        body: The payload's JSON, without the sealed fields.
         v: Version of this envelope.
         version: Version of the payload's shape.
+        sealed: Field → token; None when nothing is sealed.
         headers: Small strings for tracing and bridges.
         timeout_ms: The job's own time limit.
         max_retries: The job's own number of retries.
@@ -41,6 +42,7 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     body: msgspec.Raw
     v: int = ENVELOPE_VERSION
     version: int = 1
+    sealed: dict[str, str] | None = None
     headers: dict[str, str] | None = None
     timeout_ms: int | None = None
     max_retries: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import attrs
 
@@ -32,22 +32,29 @@ class Release:
 
 
 async def unpark(
-    store: Store, versions: Mapping[str, int], claiming: ClaimCall | None = None, *, delay_ms: int = 0
+    store: Store,
+    versions: Mapping[str, int],
+    claiming: ClaimCall | None = None,
+    *,
+    keys: Collection[str] = (),
+    delay_ms: int = 0,
 ) -> Release:
     """
-    Queue parked jobs again whose payloads are no newer than these *versions*, a batch of them.
+    Queue parked jobs again, a batch, whose payloads are no newer than *versions* and sealed with none but these *keys*.
 
     Args:
         store: The store.
         versions: Job type → newest version of its payload that the caller reads.
         claiming: A claim to send along: of what is released, the caller takes what it has room for before anybody.
+        keys: Ids of the keys that it has.
         delay_ms: How long they wait until they are due.
 
     Raises:
         StoreUnavailable: The server cannot be reached or used.
 
     """
-    arguments = [delay_ms, _MOST_AT_ONCE, *(part for pair in versions.items() for part in pair)]
+    types = (part for pair in versions.items() for part in pair)
+    arguments = [delay_ms, _MOST_AT_ONCE, len(keys), *keys, *types]
     if claiming is None:
         jobs, more = await store.run("unpark", *arguments)
         return Release(jobs, bool(more))

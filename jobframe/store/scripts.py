@@ -31,11 +31,12 @@ _ALSO_NEEDS: dict[str, tuple[str, ...]] = {
     "progress": ("notes",),
     "purge": ("exclusion", "ends"),
     "retry": ("exclusion",),
-    "settle": ("calls", "exclusion", "notes", "replace", "put", "ends"),
+    "settle": ("calls", "exclusion", "notes", "replace", "put", "ends", "needs"),
     "snapshot": ("types", "read_workers"),
     "steps": ("notes",),
     "sweep": ("exclusion", "ends", "take_back"),
     "trim": ("ends",),
+    "unpark": ("needs",),
 }
 """What only some scripts share: the files that stand before a script, after ``shared.lua``."""
 

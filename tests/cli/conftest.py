@@ -75,7 +75,13 @@ class Hands:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty working directory, with nothing of jobframe in the environment."""
-    for name in ("JOBFRAME_CONFIG", "JOBFRAME_REDIS_URL", "QUEUE_MAX_RETRIES", "QUEUE_BACKOFF_STRATEGY"):
+    for name in (
+        "JOBFRAME_CONFIG",
+        "JOBFRAME_REDIS_URL",
+        "JOBFRAME_KEYS",
+        "QUEUE_MAX_RETRIES",
+        "QUEUE_BACKOFF_STRATEGY",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from jobframe.cli.main import root
+from jobframe.core.keyring import parse_keyring, written
 from jobframe.core.policy import KEYS
 
 TYPES = """
@@ -250,6 +251,37 @@ def test_check_with_the_store_tells_of_a_policy_in_force_that_differs(hands, ins
     assert 0 == code
     assert 'jobs."notes.write": another policy than this file\'s is in force' in err
     assert "no append-only file" in err
+
+
+def test_keys_new_prints_a_key_that_can_be_put_in_front_of_the_others(folder, cli, monkeypatch):
+    _, first, said_first = cli("keys", "new")
+    monkeypatch.setenv("JOBFRAME_KEYS", first.strip())
+    code, second, said_second = cli("keys", "new")
+
+    assert (0, ["k2", "k1"]) == (code, list(parse_keyring(f"{second.strip()},{first.strip()}").keys))
+    assert "Put it into JOBFRAME_KEYS, of every worker" in said_first
+    assert "Put it in front of the keys in JOBFRAME_KEYS, of every worker" in said_second
+
+
+def test_keys_new_goes_by_the_variable_of_the_file_however_wrong_the_rest_is(folder, cli, monkeypatch):
+    (folder / "jobs.toml").write_text('[encryption]\nkeys_env = "ACME_KEYS"\n[redis]\nurl = 7')
+    monkeypatch.setenv("ACME_KEYS", written("k7", b"1" * 32))
+
+    code, made, said = cli("keys", "new")
+
+    assert (0, "k8:") == (code, made[:3])
+    assert "in front of the keys in ACME_KEYS" in said
+
+
+@pytest.mark.parametrize("words", [("check",), ("worker", "--burst")])
+def test_keys_that_are_none_stop_a_worker_without_being_shown(notes, cli, monkeypatch, words):
+    monkeypatch.setenv("JOBFRAME_KEYS", "k1:aHVudGVyMg==")
+
+    code, out, err = cli(*words)
+
+    assert 3 == code
+    assert "JOBFRAME_KEYS: key 1 is not written as ID:KEY" in err
+    assert "aHVudGVyMg" not in out + err
 
 
 def test_init_writes_a_file_that_check_accepts(notes, folder, cli):

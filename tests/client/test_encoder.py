@@ -16,10 +16,13 @@ from jobframe.core.body import MAX_BYTES
 from jobframe.core.errors import PayloadError, RestrictedField, UnknownJobType
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType, job
+from jobframe.core.keyring import Keyring
 from jobframe.core.policy import Policy
 from jobframe.store.policies import InForce, document
+from jobframe.store.seal import open_fields
 
 IMPOSSIBLE = 10**6
+RING = Keyring({"k1": b"1" * 32})
 
 
 @attrs.frozen
@@ -34,9 +37,16 @@ class Account:
     iban: str = jobframe.restricted(default="")
 
 
+@attrs.frozen
+class Restricted:
+    number: int = 0
+    note: str = jobframe.restricted(default="")
+
+
 async def read(ctx, page: Page): ...
 async def close(ctx): ...
 async def pay(ctx, account: Account): ...
+async def read_restricted(ctx, page: Restricted): ...
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +66,24 @@ def encoder() -> Encoder:
         encoder.known[made.name] = in_force(made)
     encoder.known["nobody.knows"] = None
     return encoder
+
+
+@pytest.fixture
+def with_key(encoder) -> Encoder:
+    """The same, with a key."""
+    sealing = Encoder(lambda: RING)
+    sealing.known = encoder.known
+    return sealing
+
+
+def sealed_in(encoded) -> dict:
+    return dict(json.loads(encoded.tail.partition(b"\n")[2]))
+
+
+def opened(encoded) -> dict:
+    kept = sealed_in(encoded)
+    body = json.dumps(kept["body"]).encode()
+    return dict(json.loads(open_fields(RING, encoded.type, encoded.unique, body, kept["sealed"])[0]))
 
 
 def in_force(job_type: JobType, version: int = 7) -> InForce:
@@ -247,6 +275,48 @@ def test_restricted_fields_are_refused_when_only_the_workers_class_has_them(enco
     job("bank.pay")(read)  # an older class of this process
 
     assert "has restricted fields (iban)" in refusal(encoder, RestrictedField, "bank.pay", {})
+
+
+def test_with_a_key_restricted_fields_are_sealed_for_their_job(encoder, with_key):
+    encoded = with_key.encode(NewJob("bank.pay", {"name": "n", "iban": "DE02"}, id="mine"))
+
+    sealed = sealed_in(encoded)
+    assert {"body": {"name": "n"}, "sealed": {"iban": sealed["sealed"]["iban"]}} == sealed
+    assert "DE02" == opened(encoded)["iban"]
+    assert "DE03" == opened(with_key.encode(NewJob("bank.pay", {"name": "n", "iban": "DE03"})))["iban"]
+    assert {"name": "n", "iban": ""} == opened(with_key.encode(NewJob("bank.pay", Account("n"))))
+
+
+def test_a_payload_without_the_fields_to_seal_has_nothing_sealed(with_key):
+    assert b'\n{"body":{"name":"n"}}' == with_key.encode(NewJob("bank.pay", {"name": "n"})).tail
+
+
+def test_a_job_that_has_an_id_already_is_sealed_for_that(with_key):
+    encoded = with_key.encode(NewJob("bank.pay", {"name": "n", "iban": "DE02"}), "promised")
+
+    assert "promised" == encoded.unique
+    assert "DE02" == opened(encoded)["iban"]
+
+
+@pytest.mark.parametrize("handler", [read, read_restricted])
+def test_what_the_worker_the_class_here_and_the_policy_seal_is_sealed(with_key, handler):
+    with_key.known["book.read"] = attrs.evolve(with_key.known["book.read"], policy=Policy(encrypt=("number",)))
+    job("book.read")(handler)
+
+    sealed = sealed_in(with_key.encode(NewJob("book.read", {"number": 7, "note": "mind"})))
+
+    assert {"number"} | ({"note"} if handler is read_restricted else set()) == sealed["sealed"].keys()
+
+
+def test_a_type_that_nobody_announced_is_sealed_as_its_author_says(with_key):
+    made = job("film.pay", encrypt=["name"])(pay)
+    with_key.known["film.pay"] = None
+
+    assert {"name", "iban"} == sealed_in(with_key.encode(NewJob(made, {"name": "n", "iban": "DE02"})))["sealed"].keys()
+
+
+def test_unknown_fields_of_an_attrs_object_are_refused_like_those_of_a_dict(encoder):
+    assert "unknown field 'name'" in refusal(encoder, PayloadError, "book.read", Account("n"))
 
 
 def test_an_unknown_type_is_refused_with_the_nearest_that_can_be_enqueued(encoder):

@@ -13,7 +13,8 @@ from jobframe.core.jobtype import JobType
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch) -> Path:
     """Every test stands in an empty folder, with none of the variables that jobframe reads."""
-    for variable in ("JOBFRAME_CONFIG", "JOBFRAME_REDIS_URL", "QUEUE_BACKOFF_STRATEGY", "QUEUE_MAX_RETRIES"):
+    names = ("JOBFRAME_CONFIG", "JOBFRAME_REDIS_URL", "JOBFRAME_KEYS", "QUEUE_BACKOFF_STRATEGY", "QUEUE_MAX_RETRIES")
+    for variable in names:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -10,6 +10,7 @@ from jobframe.config.check import check, missing
 from jobframe.config.reader import read
 from jobframe.core.errors import PluginError, UnknownJobType
 from jobframe.core.jobtype import JobType
+from jobframe.core.keyring import written
 
 
 @attrs.frozen
@@ -29,6 +30,16 @@ async def ingest(ctx, document: Document):
     """Do nothing."""
 
 
+@attrs.frozen
+class Charge:
+    note: str = jobframe.restricted(default="")
+
+
+async def charge(ctx, charge: Charge):
+    """Do nothing."""
+
+
+KEY = written("k1", b"1" * 32)
 INGEST = Plugin("ingest", "jobframe-ingest")
 BROKEN = Plugin("reembed", "jobframe-reembed", "failed", "ImportError: no numpy")
 OLD = Plugin("sync", "jobframe-sync", "incompatible", "needs jobframe >=9")
@@ -42,7 +53,7 @@ def report(write, asynchronous):
     def make(text, *plugins, types=None, with_settings=("ingest",)):
         write(text)
         known = types if types is not None else {"ingest.document": asynchronous("ingest.document")}
-        return check(read(None, {}), known, [INGEST, *plugins], with_settings)
+        return check(read(None, {"JOBFRAME_KEYS": KEY}), known, [INGEST, *plugins], with_settings)
 
     return make
 
@@ -72,6 +83,31 @@ def test_a_type_can_only_seal_fields_that_it_has_and_defaults_may_name_those_of_
 
     problem = "jobs.\"ingest.document\".encrypt: unknown field 'nots': did you mean 'note'?"
     assert [f"jobs.toml:4: {problem}"] == list(map(str, found.errors))
+
+
+def test_an_unknown_field_to_seal_is_told_by_the_variable_that_names_it(write):
+    types = {"ingest.document": JobType("ingest.document", 1, ingest, {})}
+    config = read(None, {"JOBFRAME__JOBS__INGEST_DOCUMENT__ENCRYPT": '["nots"]', "JOBFRAME_KEYS": KEY})
+
+    (problem,) = check(config, types, [INGEST]).errors
+
+    assert f"{problem}".startswith("JOBFRAME__JOBS__INGEST_DOCUMENT__ENCRYPT: unknown field 'nots'")
+
+
+@pytest.mark.parametrize("environ", [{}, {"JOBFRAME_KEYS": KEY}], ids=["no key", "a key"])
+@pytest.mark.parametrize("handler", [ingest, charge])
+def test_a_type_that_cannot_be_sealed_for_want_of_a_key_is_warned_of(write, environ, handler):
+    write("" if handler is charge else '[defaults]\nencrypt = ["note"]')
+    config = read(None, environ)
+
+    found = check(config, {"ingest.it": JobType("ingest.it", 1, handler, {})}, [INGEST])
+
+    problem = (
+        'jobs."ingest.it": has restricted fields (note), and JOBFRAME_KEYS holds no key: none of its jobs can be '
+        "enqueued or run here; `jobframe keys new` makes a key"
+    )
+    assert [] == list(found.errors)
+    assert ([] if environ else [problem]) == list(map(str, found.warnings))
 
 
 def test_an_unknown_type_is_told_when_there_are_no_types_at_all(report):

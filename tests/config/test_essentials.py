@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from jobframe.config.essentials import importable, locate
+from jobframe.config.essentials import importable, keyring, locate
 from jobframe.config.reader import read
 from jobframe.core.errors import ConfigError
+from jobframe.core.keyring import written
 
 PLAIN = {
     "no file": None,
@@ -74,6 +75,29 @@ def test_what_may_be_imported_is_what_the_whole_configuration_says(write, text):
     plugins = read(None, {}).plugins
 
     assert (plugins.allow, plugins.disable) == importable(None, {})
+
+
+KEY = written("k1", b"1" * 32)
+
+
+@pytest.mark.parametrize("text", [None, "", "[encryption]\n", '[encryption]\nkeys_env = "ACME_KEYS"\n', "[runtime]\n"])
+@pytest.mark.parametrize("environ", [{}, {"JOBFRAME_KEYS": KEY}, {"ACME_KEYS": KEY}, {"JOBFRAME_KEYS": ""}], ids=list)
+def test_the_keys_are_those_that_the_whole_configuration_has(write, text, environ):
+    if text is not None:
+        write(text)
+
+    assert read(None, environ).keyring == keyring(None, environ)
+
+
+@pytest.mark.parametrize("environ", [{"JOBFRAME_KEYS": "k1:x"}, {"JOBFRAME__ENCRYPTION__KEYS_ENV": "A", "A": KEY[3:]}])
+def test_what_is_no_key_is_told_as_the_whole_configuration_tells_it(environ):
+    with pytest.raises(ConfigError) as whole:
+        read(None, environ)
+    with pytest.raises(ConfigError) as alone:
+        keyring(None, environ)
+
+    assert str(whole.value) == str(alone.value)
+    assert KEY[3:20] not in str(alone.value)
 
 
 @pytest.mark.parametrize("text", ["[plugin]\nallow = []\n", "[plugins]\nallow = 1\n", "[plugins\n", "plugins = 1\n"])

@@ -11,6 +11,7 @@ from jobframe.config.reader import examine, read
 from jobframe.config.schema import Config, PluginsConfig, RedisConfig, RuntimeConfig, StatusConfig
 from jobframe.core.backoff import Backoff
 from jobframe.core.errors import ConfigError
+from jobframe.core.keyring import written
 
 DURATION = 'expected a duration such as "250ms", "30s", "5m", "2h" or "7d"'
 
@@ -290,6 +291,41 @@ def test_no_error_shows_the_password_of_the_server(write, text):
 
     assert problems
     assert "hunter2" not in str(problems)
+
+
+KEY = written("k1", b"1" * 32)
+
+
+def test_keys_come_from_the_variable_that_the_file_names(write):
+    assert ["k1"] == list(read(None, {"JOBFRAME_KEYS": KEY}).keyring.keys)
+    write('[encryption]\nkeys_env = "ACME_KEYS"')
+
+    assert b"1" * 32 == read(None, {"ACME_KEYS": KEY, "JOBFRAME_KEYS": "none"}).keyring.keys["k1"]
+    assert read(None, {}).keyring.active is None
+
+
+def test_what_is_no_key_is_told_by_its_variable_and_never_shown():
+    (problem,) = problems_of({"JOBFRAME_KEYS": f"{KEY},k2:{KEY}"})
+
+    assert problem.startswith("JOBFRAME_KEYS: key 2 is not written as ID:KEY")
+    assert KEY[-20:] not in problem
+
+
+@pytest.mark.parametrize("value", [KEY, "", "a b", "9LIVES"])
+def test_a_key_in_the_place_of_its_variable_is_refused_and_not_shown(write, value):
+    write(f'[encryption]\nkeys_env = "{value}"')
+    (problem,) = problems_of()
+
+    message = "expected the name of an environment variable; keys themselves never stand in this file"
+    assert f"jobs.toml:2: encryption.keys_env: {message}" == problem
+
+
+def test_the_keys_are_not_in_the_text_of_the_configuration():
+    shown = repr(read(None, {"JOBFRAME_KEYS": KEY}))
+
+    assert "k1" in shown
+    assert KEY[3:20] not in shown
+    assert repr(b"1" * 32) not in shown
 
 
 def test_the_password_of_the_server_is_not_in_the_text_of_the_configuration(write):

@@ -6,6 +6,7 @@ from jobframe.config.check import check
 from jobframe.config.reader import read
 from jobframe.core.errors import ConfigError
 from jobframe.core.jobtype import JobType
+from jobframe.core.keyring import written
 from jobframe.core.schedule import Schedule
 from tests.config.payloads import Source
 
@@ -26,7 +27,7 @@ def problems_of(write, text):
 
 def report(write, text, environ=None):
     write(text)
-    return check(read(None, environ or {}), {"sync.source": SYNC}, [])
+    return check(read(None, {"JOBFRAME_KEYS": written("k1", b"1" * 32), **(environ or {})}), {"sync.source": SYNC}, [])
 
 
 def test_a_schedule_is_read_with_its_defaults(write):

@@ -76,6 +76,34 @@ def test_its_times_are_aware():
     assert (1_000, 61_000) == ctx.times_ms
 
 
+def test_no_line_of_its_log_shows_what_is_sealed():
+    ctx = context()
+    ctx.secret = b'["hunter2", {"pin": 4711}]'
+
+    with structlog.testing.capture_logs() as lines:
+        log = ctx.log.bind(card=4711)
+        log.info("got %s", "hunter2", parts=["hunter2", 1], page=3)
+        try:
+            int("hunter2")
+        except ValueError:
+            log.exception("failed")
+
+    told, failed = lines
+    assert {"event": "got [payload]", "parts": "['[payload]', 1]", "page": 3, "card": "[payload]", "job": "book.read:7",
+            "attempt": 2, "log_level": "info"} == told  # fmt: skip
+    assert failed["exception"].endswith("ValueError: invalid literal for int() with base 10: '[payload]'")
+    assert "hunter2" not in str(failed)
+
+
+def test_no_step_is_named_after_what_is_sealed():
+    ctx = context()
+    ctx.secret = b'["hunter2"]'
+
+    assert ctx.once("charge") is not None
+    with pytest.raises(ValueError, match="once: the name of a step holds a restricted value"):
+        ctx.once("charge hunter2")
+
+
 def test_every_line_of_its_log_names_the_job():
     with structlog.testing.capture_logs() as lines:
         context().log.info("reading", page=3)

@@ -57,8 +57,8 @@ EXAMPLES: list[tuple[JobframeError, str, dict[str, object]]] = [
     (
         RestrictedField("a.b", ("iban", "name")),
         (
-            "job type 'a.b' has restricted fields (iban, name): they are never sent in clear, and this version cannot "
-            "seal them; keep such values elsewhere and send a reference"
+            "job type 'a.b' has restricted fields (iban, name): this process has no key to seal them; set JOBFRAME_KEYS"
+            ", or what [encryption] keys_env names, as the workers have it (`jobframe keys new` makes a key)"
         ),
         {"type": "a.b", "fields": ("iban", "name")},
     ),

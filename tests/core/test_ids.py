@@ -61,6 +61,12 @@ def test_another_process_number_begins_another_sequence(monkeypatch):
     assert before[8:14] != ids.new_unique()[8:14]
 
 
+def test_every_key_is_another_of_32_bytes():
+    keys = {ids.new_key() for _ in range(100)}
+
+    assert (100, {32}) == (len(keys), set(map(len, keys)))
+
+
 def test_workers_and_clients_have_names_of_their_own():
     assert 100 == len({ids.new_worker() for _ in range(100)})
     assert 100 == len({ids.new_client() for _ in range(100)})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobframe.core.body import MAX_BYTES
 from jobframe.core.errors import PayloadError
-from jobframe.core.payload import Shape, restricted
+from jobframe.core.payload import Shape, restricted, restricted_fields
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -276,6 +276,8 @@ def test_sealed_are_the_restricted_fields_and_those_that_the_policy_names():
 
     assert ("iban",) == shape.sealed(())
     assert ("name", "iban") == shape.sealed(("name", "of_another_type"))
+    assert () == SHAPE.sealed(())
+    assert () == restricted_fields(dict)
 
 
 @pytest.mark.parametrize(

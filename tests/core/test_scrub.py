@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobframe.core.scrub import describe, scrub
+from jobframe.core.scrub import describe, mask, scrub
 
 CANARY = 'Ωcanary-7f3 "said" it\'s\tso'
 NUMBER = 40_128_888
@@ -52,7 +52,16 @@ PLACES = [
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
-    "write", [str, repr, ascii, json.dumps, lambda text: str(KeyError(text)), lambda text: f"({text!r}, 1)"]
+    "write",
+    [
+        str,
+        repr,
+        ascii,
+        json.dumps,
+        lambda text: repr(text.encode()),
+        lambda text: str(KeyError(text)),
+        lambda text: f"({text!r}, 1)",
+    ],
 )
 def test_a_text_is_masked_wherever_it_stands_and_however_it_is_written(place, write):
     scrubbed = scrub(f"before {write(CANARY)} after", body_of(place(CANARY)))
@@ -117,6 +126,38 @@ def test_a_text_is_one_line_of_at_most_500_characters():
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"\xff"])
 def test_bytes_that_cannot_be_read_hide_nothing_and_harm_nothing(body):
     assert "as it is" == scrub("as it is", body)
+
+
+def test_of_what_is_sealed_short_numbers_and_the_names_of_a_table_are_masked_too():
+    secret = body_of(["hunter2", 123, {"ann": 4.5}, None, True])
+
+    masked = scrub("hunter2 123 ann 4.5 12 True None", NOTHING, secret)
+
+    assert "[payload] [payload] [payload] [payload] 12 True None" == masked
+    assert ("ValueError", "[payload]") == describe(ValueError("hunter2"), NOTHING, secret)[:2]
+
+
+def test_a_result_is_masked_wherever_it_holds_what_is_sealed():
+    secret = body_of(["hunter2", 4711, {"card": CANARY}, [LONG], "two\nlines", False])
+    result = {
+        "plain": "nothing", "in": "a hunter2 b", "number": 4711, "negative": -4711, "other": 47110, "float": 4711.5,
+        "hunter2": [CANARY, {"x": json.dumps(CANARY)}], "part": LONG[:20], "lines": "two\nlines",
+        "flags": [True, False, None],
+    }  # fmt: skip
+
+    masked = msgspec.json.decode(mask(body_of(result), secret))
+
+    assert masked == {
+        "plain": "nothing", "in": "a [payload] b", "number": "[payload]", "negative": "[payload]", "other": 47110,
+        "float": 4711.5, "[payload]": ["[payload]", {"x": '"[payload]"'}], "part": "[payload]", "lines": "[payload]",
+        "flags": [True, False, None],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("secret", [b"", b"[]", b'["ab", 12, true]', b"{"])
+def test_a_result_stays_as_it_is_when_nothing_is_sealed_that_can_be_found(secret):
+    assert b'{"ab": 12}' == mask(b'{"ab": 12}', secret)
+    assert b"" == mask(b"", b'["hunter2"]')
 
 
 def test_an_error_is_described_by_class_text_and_frames():

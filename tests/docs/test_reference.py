@@ -146,5 +146,11 @@ def _keys(cls):
 
 
 def test_every_environment_variable_is_described():
-    variables = {essentials.CONFIG, essentials.REDIS_URL, environment.STRATEGY, environment.MAX_RETRIES}
+    variables = {
+        essentials.CONFIG,
+        essentials.REDIS_URL,
+        essentials.KEYS_ENV,
+        environment.STRATEGY,
+        environment.MAX_RETRIES,
+    }
     assert variables == set(re.findall(r"^\| `([A-Z_]+)` \|", section("Environment"), re.MULTILINE))

@@ -34,8 +34,30 @@ class Work:
 
 @attrs.frozen
 class Secret:
+    """
+    What a handler shall do with what nobody may see.
+
+    Attributes:
+        name: Nothing to hide.
+        number: The text of its `Work`.
+        pin: Follows in that text, when it is given.
+        note: What a deployment may seal.
+        do: An action of this module.
+        n: Its number.
+
+    """
+
     name: str = ""
     number: str = jobframe.restricted(default="")
+    pin: int = jobframe.restricted(default=0)
+    note: str = ""
+    do: str = "length"
+    n: int = 0
+
+    @property
+    def work(self) -> Work:
+        text = f"{self.number} {self.pin}" if self.pin else self.number
+        return Work(self.do, self.n, self.note if self.do == "show" else text)
 
 
 @attrs.frozen
@@ -58,7 +80,10 @@ async def jobframe_lifespan(app):
 
 @jobframe.hookimpl
 def jobframe_job_types():
-    return [loop, other, thread, process, process_async, empty, secret, batch, batch_thread, batch_process, versioned]
+    return [
+        loop, other, thread, process, process_async, empty, batch, batch_thread, batch_process, versioned,
+        secret, secret_thread, secret_process, secret_batch, secret_batch_process,
+    ]  # fmt: skip
 
 
 @jobframe.job("work.loop")
@@ -98,8 +123,31 @@ async def empty(ctx: jobframe.Context):
 
 
 @jobframe.job("work.secret")
-async def secret(ctx: jobframe.Context, work: Secret):
-    raise AssertionError("never enqueued")
+async def secret(ctx: jobframe.Context, secret: Secret):
+    with attempt(ctx):
+        return await act(ctx, secret.work)
+
+
+@jobframe.job("work.secret_thread")
+def secret_thread(ctx: jobframe.Context, secret: Secret):
+    with attempt(ctx):
+        return act_blocking(ctx, secret.work)
+
+
+@jobframe.job("work.secret_process", run_in="process")
+def secret_process(ctx: jobframe.Context, secret: Secret):
+    with attempt(ctx):
+        return act_blocking(ctx, secret.work)
+
+
+@jobframe.job("work.secret_batch", batch=4)
+async def secret_batch(jobs: list[jobframe.Job[Secret]]):
+    return await batch([jobframe.Job(job.payload.work, job.ctx) for job in jobs])
+
+
+@jobframe.job("work.secret_batch_process", batch=4, run_in="process")
+def secret_batch_process(jobs: list[jobframe.Job[Secret]]):
+    return batch_process([jobframe.Job(job.payload.work, job.ctx) for job in jobs])
 
 
 @jobframe.job("work.batch", batch=4)
@@ -331,7 +379,7 @@ async def _fan(ctx, work):
 
 
 async def _tell_secretly(ctx, work):
-    await ctx.enqueue("work.secret", {"number": work.text})
+    return await ctx.enqueue("work.secret", {"number": work.text})
 
 
 def _unless_failing(work, followed):
@@ -342,6 +390,15 @@ def _unless_failing(work, followed):
 
 def _flaky(ctx, work):
     return _unless_early(ctx, work)
+
+
+def _chained(text):
+    try:
+        {}[text]
+    except KeyError as error:
+        chained = ValueError(f"no entry for {text!r}")
+        chained.__cause__ = error
+        return chained
 
 
 def _arq_retry(work):
@@ -359,12 +416,23 @@ def exists(pid):
     return True
 
 
+def _tell(ctx, work):
+    """Say what should not be said, in every way in which a logger takes it."""
+    ctx.log.bind(bound=work.text).debug("told %s", work.text, text=work.text, parts=[work.text, work], n=work.n)
+    try:
+        int(work.text)
+    except ValueError:
+        ctx.log.exception("told", text=work.text.encode())
+    return work.text
+
+
 def _log(ctx, work):
     ctx.log.info("at work", step=work.n)
     return ctx.job_id
 
 
 BLOCKS = {
+    "secretly": lambda ctx, work: ctx.enqueue("work.secret", {"number": work.text}),
     "hold": _hold_blocking,
     "sleep": _sleep_blocking,
     "follow": _follow_blocking,
@@ -385,6 +453,7 @@ WAITS = {
 }
 SENDS = {"follow": _follow, "fan": _fan, "secretly": _tell_secretly, "once": _once}
 ENDS = {
+    "chained": lambda work: _chained(work.text),
     "raise": lambda work: RuntimeError(f"cannot handle {work.text}"),
     "exit": lambda work: SystemExit(work.n),
     "interrupt": lambda _: KeyboardInterrupt(),
@@ -398,6 +467,8 @@ ENDS = {
 }
 ANSWERS = {
     "answer": lambda _, work: work.text,
+    "length": lambda _, work: len(work.text),
+    "quote": lambda _, work: {"said": [f"it was {work.text}!"], work.text: True},
     "object": lambda _, __: (Lamp(0), object()),
     "large": lambda _, work: "x" * work.n,
     "lamp": lambda ctx, _: [ctx.resource(Lamp).pid, os.getpid()],
@@ -414,6 +485,8 @@ ANSWERS = {
     "exists": lambda _, work: exists(work.n),
     "class": lambda *_: jobframe.Cancel,
     "log": _log,
+    "show": lambda _, work: work.text,
+    "tell": _tell,
 }
 
 

@@ -94,12 +94,13 @@ local function complete(t, p, group)
   if #given > 0 then trim(t, p, 'given', #given) end
 end
 
--- Jobs that were parked for a newer payload are released by a worker that can read it, which may already be there.
+-- Jobs that were parked for a newer payload or a key are released by a worker that has it, which may already be there.
 local function note_needs(t, group)
   local needs = {}
   for i, id in ipairs(group.ids) do
-    local version = string.match(group.arguments[i], '^too new: payload version (%d+)')
-    if version then needs[#needs + 1], needs[#needs + 2] = version, id end
+    local version, rest = string.match(group.arguments[i], '^[%a_ ]+: payload version (%d+)(.*)$')
+    local kid = rest and string.match(rest, "key '([%w_-]+)'")
+    if version then needs[#needs + 1], needs[#needs + 2] = whole(need(version, kid)), id end
   end
   variadic('ZADD', P .. 'needs:' .. t, needs)
   if #needs > 0 then call('PUBLISH', P .. 'control', 'parked\t' .. t) end
