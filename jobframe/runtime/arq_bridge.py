@@ -143,6 +143,9 @@ class Bridge:
 
     async def _hand_over(self, due: Sequence[Due], now_ms: int) -> None:
         readable, answers = read_all(self._queue, due)
+        if any(each.word == "parked" for each in answers):
+            sealed = [name for name, each in (await policies.read(self._store)).items() if each.sealed]
+            readable, answers = read_all(self._queue, due, sealed)
         await self._learn({each.job.f for each in readable})
         intake = prepare(self._queue, readable, self._known, now_ms)
         answers += intake.answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 import msgspec
@@ -77,8 +77,16 @@ class Intake:
     answers: list[Report] = attrs.field(factory=list)
 
 
-def read_all(queue: str, due: Iterable[Due]) -> tuple[list[Readable], list[Report]]:
-    """Read the bytes of each job; what cannot be read, or need not be run, is answered."""
+def read_all(queue: str, due: Iterable[Due], sealed: Collection[str] = ()) -> tuple[list[Readable], list[Report]]:
+    """
+    Read the bytes of each job; what cannot be read, or need not be run, is answered.
+
+    Args:
+        queue: arq's queue.
+        due: The jobs.
+        sealed: Types with sealed fields: unreadable bytes that name one are not kept, they may hold a value in clear.
+
+    """
     readable: list[Readable] = []
     answers: list[Report] = []
     for each in due:
@@ -88,7 +96,7 @@ def read_all(queue: str, due: Iterable[Due]) -> tuple[list[Readable], list[Repor
         try:
             job, unique = read(each.payload), unique_part(each.id)
         except NotAJob as error:
-            answers.append(_parked(queue, each, str(error)))
+            answers.append(_refused_unread(queue, each, sealed) or _parked(queue, each, str(error)))
             continue
         if each.aborted_ms is not None and each.aborted_ms >= job.et:  # an older one meant an earlier job of that id
             answers.append(Report("cancelled", queue, each.id, job.f, unique))
@@ -142,6 +150,14 @@ def _expires_ms(due: Due, now_ms: int) -> int | None:
     if due.left_ms is None or now_ms + due.left_ms > float(due.score) + _ARQ_KEEPS_MS - _CLOCKS_DIFFER_MS:
         return None
     return max(due.left_ms, 1)
+
+
+def _refused_unread(queue: str, due: Due, sealed: Collection[str]) -> Report | None:
+    named = next((name for name in sealed if name.encode() in due.payload), None)
+    if named is None:
+        return None
+    reason = f"unreadable, and it names {named}, which has restricted fields: its payload was deleted"
+    return Report("refused", queue, due.id, UNREADABLE, parked_unique(due.id), text=reason)
 
 
 def _parked(queue: str, due: Due, reason: str) -> Report:

@@ -248,7 +248,7 @@ async def refusals(fleet):
 
 
 async def by_arq(url):
-    """Enqueue as plain arq producers do, in JSON, and return why they were refused."""
+    """Enqueue as plain arq producers do, in JSON and pickled, and return why those in JSON were refused."""
     client = arq.ArqRedis(
         unix_socket_path=url.removeprefix("unix://"),
         job_serializer=jobframe.arq_dumps,
@@ -263,8 +263,16 @@ async def by_arq(url):
         with pytest.raises(JobFailed) as error:
             await job.result(timeout=60, poll_delay=0.1)
         refused.append(str(error.value))
+    pickling = arq.ArqRedis(unix_socket_path=url.removeprefix("unix://"))
+    await pickling.enqueue_job("work.secret", number=OF_ARQ)
+    await until(lambda: _taken(pickling), "the bridge has taken it")
+    await pickling.aclose()
     await client.aclose()
     return refused
+
+
+async def _taken(client):
+    return not await client.keys("arq:job:*")
 
 
 async def _running(fleet, handles):

@@ -443,6 +443,28 @@ async def test_an_id_that_is_too_long_is_parked(arq, store, worker):
     assert 1 == (await inspect.counts(store))["parked"]
 
 
+@pytest.mark.parametrize(
+    ("written", "id"),
+    [
+        (pickle.dumps({"t": None, "f": "secret.seal", "a": (), "k": {"token": "hunter2"}, "et": 1}), "mine"),
+        (b'{"f": "secret.seal", "k": {"token": "hunter2"}', "mine"),
+        (jobframe.arq_dumps({"t": None, "f": "secret.seal", "a": (), "k": {"token": "hunter2"}, "et": 1}), "x" * 200),
+    ],
+    ids=["pickled", "damaged", "its id is too long"],
+)
+async def test_bytes_that_cannot_be_read_and_name_a_type_with_restricted_fields_are_not_kept(
+    arq, store, worker, written, id
+):
+    await arq.set(f"arq:job:{id}", written)
+    await arq.zadd("arq:queue", {id: 1})
+    await worker.bridge.look()
+
+    with pytest.raises(jobframe.JobFailed, match=r"names secret\.seal, which has restricted fields"):
+        await Job(id, arq, _deserializer=arq_loads).result(timeout=PATIENCE_S)
+    assert [f"arq:result:{id}"] == await arq_keys(arq)
+    assert 0 == (await inspect.counts(store))["parked"]
+
+
 async def test_a_type_with_restricted_fields_is_refused_and_its_payload_deleted(arq, store, worker):
     job = await arq.enqueue_job("secret.seal", document_id="42", token="hunter2")
     await worker.bridge.look()
