@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -14,12 +14,12 @@ from jobframe.config.reader import examine
 from jobframe.config.resolve import Resolved, resolve
 from jobframe.config.schema import Config
 from jobframe.config.settings import structure_all
-from jobframe.core.errors import ConfigError
+from jobframe.core.errors import ConfigError, Problem
 from jobframe.core.schedule import Schedule
 from jobframe.registry.loader import load
 from jobframe.registry.registry import Registry
 
-__all__ = ["Project", "inspect_project", "load_project"]
+__all__ = ["Project", "inspect_project", "load_project", "reload_project"]
 
 
 @attrs.frozen
@@ -57,7 +57,10 @@ def inspect_project(path: str | os.PathLike[str] | None = None) -> tuple[Project
 
     """
     config, problems = examine(path)
-    registry = load(config.plugins.allow, config.plugins.disable)
+    return _put_together(config, problems, load(config.plugins.allow, config.plugins.disable))
+
+
+def _put_together(config: Config, problems: Iterable[Problem], registry: Registry) -> tuple[Project, Report]:
     types, classes = registry.catalog.types, registry.settings_classes()
     settings, unfit = structure_all(config, classes)
     report = check(config, types, registry.plugins, classes)
@@ -83,7 +86,24 @@ def load_project(path: str | os.PathLike[str] | None = None, *, types: Collectio
         UnknownJobType: One of *types* does not exist.
 
     """
-    project, report = inspect_project(path)
+    return _usable(*inspect_project(path), types)
+
+
+def reload_project(project: Project) -> Project:
+    """
+    Read the configuration of *project* again, for the same job types and with the plugins that are loaded.
+
+    Raises:
+        ConfigError: With everything that is wrong in the file and the environment.
+        PluginError: The file needs a plugin that is not loaded.
+
+    """
+    config, problems = examine(project.config.path)
+    some = () if project.policies.keys() == project.registry.catalog.types.keys() else tuple(project.policies)
+    return _usable(*_put_together(config, problems, project.registry), some)
+
+
+def _usable(project: Project, report: Report, types: Collection[str]) -> Project:
     if report.errors:
         raise ConfigError(*report.errors)
     known = project.registry.catalog.types

@@ -8,9 +8,13 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import attrs
+import structlog
+
+from jobframe.config.changes import for_next_start
 from jobframe.config.reader import read
 from jobframe.config.schema import Config
-from jobframe.project import Project, load_project
+from jobframe.project import Project, load_project, reload_project
 from jobframe.registry.registry import Registry
 from jobframe.store.embedded import Embedded
 from jobframe.store.endpoint import parse
@@ -20,11 +24,14 @@ if TYPE_CHECKING:
 
     from jobframe.runtime.child import ChildParts
     from jobframe.runtime.hosting import Hosted
+    from jobframe.runtime.membership import Plan
     from jobframe.runtime.runtime import Runtime
     from jobframe.status.liveness import Pulse
     from jobframe.status.server import StatusServer
 
 __all__ = ["WorkerSettings", "build_runtime", "open_child", "run_worker", "serve_status", "server"]
+
+_log = structlog.get_logger("jobframe.worker")
 
 
 @contextmanager
@@ -99,23 +106,14 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
 
     """
     from jobframe.runtime.children import Children  # noqa: PLC0415 - only a worker needs these
-    from jobframe.runtime.membership import Plan  # noqa: PLC0415
     from jobframe.runtime.runtime import Parts, Runtime  # noqa: PLC0415
 
-    config, types = project.config, project.registry.catalog.types
-    plan = Plan(
-        types={name: (types[name], resolved.policy) for name, resolved in project.policies.items()},
-        apply=config.runtime.policy == "apply",
-        edited_ms=config.edited_ms,
-        max_jobs=config.runtime.max_jobs,
-        lease_ms=config.runtime.lease_ms,
-        version=version("jobframe"),
-        schedules=project.schedules,
-    )
+    config = project.config
     parts = Parts(
         url=url,
         namespace=config.redis.namespace,
-        plan=plan,
+        plan=_plan(project),
+        reread=_Reread(project),
         settings=project.settings,
         observers=project.registry,
         threads=config.runtime.threads,
@@ -125,6 +123,47 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
         arq_queue="" if parse(url).kind == "cluster" else config.arq.queue,
     )
     return Runtime(parts)
+
+
+def _plan(project: Project) -> Plan:
+    """Say what a worker for the types of *project* brings into the fleet."""
+    from jobframe.runtime.membership import Plan  # noqa: PLC0415 - only a worker needs it
+
+    config, types = project.config, project.registry.catalog.types
+    return Plan(
+        types={name: (types[name], resolved.policy) for name, resolved in project.policies.items()},
+        apply=config.runtime.policy == "apply",
+        file=config.fingerprint or "no file",
+        edited_ms=config.edited_ms,
+        max_jobs=config.runtime.max_jobs,
+        lease_ms=config.runtime.lease_ms,
+        version=version("jobframe"),
+        schedules=project.schedules,
+    )
+
+
+class _Reread:
+    """Reads the configuration of a running worker again."""
+
+    def __init__(self, project: Project) -> None:
+        self._started_with = project
+        self._told: list[str] = []
+
+    def __call__(self) -> Plan:
+        """
+        Return what the worker brings into the fleet by now, and say once what else has changed.
+
+        Raises:
+            ConfigError: With everything that is wrong in the file and the environment.
+            PluginError: The file needs a plugin that is not loaded.
+
+        """
+        project = reload_project(self._started_with)
+        keys = for_next_start(self._started_with.config, project.config)
+        if keys and keys != self._told:
+            _log.warning("changed in jobs.toml, but only a restart takes it over", keys=keys)
+        self._told = keys
+        return attrs.evolve(_plan(project), lease_ms=self._started_with.config.runtime.lease_ms)
 
 
 def open_child(path: Path | None, url: str) -> ChildParts:

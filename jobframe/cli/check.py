@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import click
 
+from jobframe.cli.differences import drift
 from jobframe.cli.failures import CONFIGURATION, OK, PLUGIN
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import as_json, example
@@ -84,7 +85,7 @@ def _findings(report: Report) -> Iterator[Finding]:
 
 
 async def _check_server(jobs: Jobs, project: Project) -> list[Finding]:
-    _, concerns = await look(jobs.store, project.config.runtime.durability)
+    snapshot, concerns = await look(jobs.store, project.config.runtime.durability)
     found = [Finding("error" if each.refuses else "warning", Problem("redis", each.text)) for each in concerns]
     in_force = await policies.read(jobs.store, project.policies)
     for name, resolved in project.policies.items():
@@ -97,6 +98,7 @@ async def _check_server(jobs: Jobs, project: Project) -> list[Finding]:
         if schedule.name in scheduled and scheduled[schedule.name].in_force.schedule != schedule:
             message = "another one than this file's is in force: jobframe plan shows the difference"
             found.append(Finding("warning", Problem(dotted(("schedules", schedule.name)), message)))
+    found += [Finding("warning", Problem("", line)) for line in drift(snapshot.workers)]
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from jobframe.cli.history import show_history
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table
@@ -17,11 +18,12 @@ from jobframe.project import inspect_project
 __all__ = ["config"]
 
 
-@click.command(epilog=example("jobframe config reembed.document"))
+@click.command(epilog=example("jobframe config reembed.document", "jobframe config reembed.document --history"))
 @click.argument("type", required=False)
+@click.option("--history", is_flag=True, help="Ask the server which policies of TYPE were in force, and who said so.")
 @as_json
 @click.pass_obj
-def config(invocation: Invocation, /, *, type: str | None, as_json: bool) -> None:
+def config(invocation: Invocation, /, *, type: str | None, history: bool, as_json: bool) -> None:
     """
     Show the policy that jobs.toml gives TYPE, or every type, and where each value comes from.
 
@@ -29,8 +31,14 @@ def config(invocation: Invocation, /, *, type: str | None, as_json: bool) -> Non
     somebody has set is shown.
 
     --json prints {type: {key: {"value", "origin", "overrides"}}}, every key; values as jobs.toml writes them,
-    overrides a list of {"value", "origin"}, the nearest first.
+    overrides a list of {"value", "origin"}, the nearest first. With --history it prints a list of {"version", "at",
+    "by", "changes"}, the newest first, changes a list of {"key", "before", "after"}; the last 20 are kept.
     """
+    if history:
+        if type is None:
+            raise click.UsageError("--history needs a TYPE")
+        show_history(invocation, type, as_json=as_json)
+        return
     project, report = inspect_project(invocation.config)
     if report.errors:
         raise ConfigError(*report.errors)

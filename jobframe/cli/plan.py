@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
+from jobframe.cli.differences import differences, drift
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import as_json, example
 from jobframe.cli.output import emit_json, emit_table
 from jobframe.cli.schedules import next_slot
 from jobframe.cli.session import connected
-from jobframe.config.changes import Change, Load, changes
+from jobframe.config.changes import Change, Load
 from jobframe.config.schedule_changes import schedule_changes
 from jobframe.core.schedule import Schedule
 from jobframe.core.who import who
@@ -28,10 +29,20 @@ __all__ = ["apply", "plan"]
 
 @attrs.frozen
 class _Plan:
-    """What would change, the documents that would change it, and how many schedules come, go or become others."""
+    """
+    What would change, and whose files say something else.
+
+    Attributes:
+        changes: Every key that would change.
+        documents: The policies that would change it.
+        drift: A line for each worker whose own file says another policy than is in force.
+        schedules: How many schedules come, go or become others.
+
+    """
 
     changes: list[Change]
     documents: list[policies.InForce]
+    drift: list[str]
     schedules: int = 0
 
 
@@ -42,7 +53,8 @@ def plan(invocation: Invocation, /, *, as_json: bool) -> None:
     """
     Show what differs between the policy in force and jobs.toml, and what a change would mean now.
 
-    Nothing is changed. Job types that no worker has announced yet are left out: their first worker brings their policy.
+    Nothing is changed. A job type that no worker has announced yet is shown as new. When running workers have another
+    file than is in force, a line says which.
 
     --json prints a list of {"type", "key", "before", "after", "consequence"}.
     """
@@ -74,17 +86,20 @@ def apply(invocation: Invocation, /, *, as_json: bool) -> None:
 
 
 async def _compare(jobs: Jobs, project: Project) -> _Plan:
-    types, found = project.registry.catalog.types, _Plan([], [])
+    snapshot = await inspect.snapshot(jobs.store, "")
+    types, found = project.registry.catalog.types, _Plan([], [], list(drift(snapshot.workers)))
     in_force = await policies.read(jobs.store, project.policies)
-    loads = {each.type: each.counts for each in (await inspect.snapshot(jobs.store, "")).types}
-    for name, before in in_force.items():
-        mine = policies.document(types[name], project.policies[name].policy, who())
-        if mine.digest == before.digest:
-            continue
+    loads = {each.type: each.counts for each in snapshot.types}
+    for name, resolved in project.policies.items():
+        mine = policies.document(types[name], resolved.policy, who())
         counts = loads.get(name, {})
         load = Load(counts.get("waiting", 0) + counts.get("delayed", 0), counts.get("active", 0))
-        found.changes.extend(changes(name, before.policy, mine.policy, load))
-        found.changes.extend(_in_code(before, mine))
+        if name not in in_force:
+            found.changes.append(Change(name, "policy", "none", "new", "no worker has announced this type yet"))
+        elif mine.digest != in_force[name].digest:
+            found.changes.extend(differences(in_force[name], mine, load))
+        else:
+            continue
         found.documents.append(mine)
     old, new = await _scheduled(jobs, project), _by_name(project.schedules)
     found.changes.extend(schedule_changes(old, new, next_slot))
@@ -102,19 +117,6 @@ def _by_name(found: Iterable[Schedule]) -> dict[str, Schedule]:
     return {each.name: each for each in found}
 
 
-def _in_code(before: policies.InForce, after: policies.InForce) -> list[Change]:
-    """Tell what the handler's code declares anew: its payload and how many jobs a call of it takes."""
-    return [
-        Change(after.type, what, _shown(getattr(before, what)), _shown(getattr(after, what)), "by the handler's code")
-        for what in ("payload_version", "fields", "restricted", "batch")
-        if getattr(before, what) != getattr(after, what)
-    ]
-
-
-def _shown(value: int | tuple[str, ...]) -> str:
-    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
-
-
 def _show(found: _Plan, *, as_json: bool, done: bool = False) -> None:
     if as_json:
         emit_json([attrs.asdict(change) for change in found.changes])
@@ -124,6 +126,9 @@ def _show(found: _Plan, *, as_json: bool, done: bool = False) -> None:
         [(each.type, each.key, each.before, each.after, each.consequence) for each in found.changes],
         empty="The policy in force is that of jobs.toml.",
     )
+    if not done:
+        for line in found.drift:
+            click.echo(line, err=True)
     if found.changes:
         counts = ((len(found.documents), "job type"), (found.schedules, "schedule"))
         what = " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)

@@ -14,6 +14,7 @@ from jobframe.cli.options import example
 from jobframe.config.reader import read
 from jobframe.project import load_project
 from jobframe.runtime import logs
+from jobframe.runtime.hangup import hold
 from jobframe.wiring import run_worker, serve_status, server
 
 __all__ = ["serve", "worker"]
@@ -33,8 +34,10 @@ def worker(
 
     Without a URL in jobs.toml or the environment it starts the embedded server, or uses the running one. SIGTERM and
     Ctrl-C let running jobs finish for the grace of jobs.toml, then give the rest back; a second one gives back at
-    once. With several processes this one runs no jobs: it keeps the others running.
+    once. SIGHUP has it read jobs.toml again and put its policies in force. With several processes this one runs no
+    jobs: it keeps the others running.
     """
+    hold()
     project = load_project(invocation.config, types=types)
     logs.configure(project.config.logging.format, project.config.logging.level)
     with server(project.config) as url:

@@ -25,6 +25,7 @@ from jobframe.config.reader import read
 from jobframe.core.errors import JobframeError
 from jobframe.project import Project, load_project
 from jobframe.runtime import logs
+from jobframe.runtime.hangup import hold
 from jobframe.store.embedded import DATA_DIR
 from jobframe.store.endpoint import parse
 from jobframe.wiring import run_worker, server
@@ -64,6 +65,7 @@ def _copies(invocation: Invocation) -> Iterator[Mapping[str, Path]]:
 
 
 def _run(invocation: Invocation, make_script: Callable[[Project], Script], how_long: str) -> None:
+    hold()
     say("python", f"{platform.python_version()}, jobframe {jobframe.__version__}")
     with progress("Importing plugins"):
         project = load_project(invocation.config)

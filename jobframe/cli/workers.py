@@ -28,10 +28,11 @@ async def workers(jobs: Jobs, *, as_json: bool) -> None:
     """
     Show the workers, what they run and when they were last seen.
 
-    A stale worker has let its lease end; what it held is run again by others.
+    A stale worker has let its lease end; what it held is run again by others. A worker's file differs for the types of
+    which it says another policy than is in force; SIGHUP has the worker read it again.
 
     --json prints a list of {"worker", "state", "host", "pid", "version", "started_at", "heartbeat_age_ms", "held",
-    "max_jobs", "types"}; state is alive or stale.
+    "max_jobs", "types", "differs"}; state is alive or stale.
     """
     found = await inspect.workers(jobs.store)
     if as_json:
@@ -39,7 +40,7 @@ async def workers(jobs: Jobs, *, as_json: bool) -> None:
         return
     now_ms = clock.wall_ms()
     emit_table(
-        ("worker", "state", "#jobs", "seen", "started", "version", "types"),
+        ("worker", "state", "#jobs", "seen", "started", "version", "types", "file differs for"),
         [
             (
                 worker.worker,
@@ -49,6 +50,7 @@ async def workers(jobs: Jobs, *, as_json: bool) -> None:
                 ago(worker.member.started_at, now_ms),
                 worker.member.version,
                 ", ".join(worker.member.types),
+                ", ".join(worker.differs),
             )
             for worker in found
         ],
@@ -68,6 +70,7 @@ def _document(worker: WorkerStats) -> dict[str, Any]:
         "held": worker.held,
         "max_jobs": worker.member.max_jobs,
         "types": list(worker.member.types),
+        "differs": list(worker.differs),
     }
 
 

@@ -1,4 +1,4 @@
-"""What differs between two policies of a type, and what a change of it would mean for its jobs now."""
+"""What differs between two policies of a type or two configurations, and what a change would mean."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from collections.abc import Iterator
 
 import attrs
 
+from jobframe.config.essentials import TABLES
+from jobframe.config.schema import Config
+from jobframe.config.strict import key_of
 from jobframe.config.written import written
 from jobframe.core.policy import KEYS, Policy
 
-__all__ = ["Change", "Load", "changes"]
+__all__ = ["Change", "Load", "changes", "for_next_start"]
+
+_AT_ONCE = {"defaults", "jobs", "schedules", "runtime.max_jobs", "runtime.policy"}
+"""What a running worker takes over when it reads jobs.toml again."""
 
 
 @attrs.frozen
@@ -70,3 +76,18 @@ def _consequence(key: str, old: object, new: object, load: Load) -> str:
         case "keep_failed" | "keep_result" | "keep_completed", int(), int() if new < old:
             return "older ones are dropped"
     return ""
+
+
+def for_next_start(before: Config, after: Config) -> list[str]:
+    """Name the keys that differ and that a running worker cannot take over."""
+    names = (name for table in TABLES if table not in _AT_ONCE for name in _differing(table, before, after))
+    return [name for name in names if name not in _AT_ONCE]
+
+
+def _differing(table: str, before: Config, after: Config) -> Iterator[str]:
+    old, new = getattr(before, table), getattr(after, table)
+    if attrs.has(type(old)):
+        fields = attrs.fields(type(old))
+        yield from (f"{table}.{key_of(each)}" for each in fields if getattr(old, each.name) != getattr(new, each.name))
+    else:
+        yield from (f"{table}.{key}" for key in {**old, **new} if old.get(key) != new.get(key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,7 +81,7 @@ def examine(
     lines = Lines(str(path or ""), find_lines(file.text), variables)
     config = _read_tables(tables, lines, problems, environment)
     keyring = _read_keys(config.encryption.keys_env, environ, problems)
-    config = attrs.evolve(config, keyring=keyring, path=path, edited_ms=file.edited_ms)
+    config = attrs.evolve(config, keyring=keyring, path=path, fingerprint=file.fingerprint, edited_ms=file.edited_ms)
     if not _imports_are_settled(problems):
         raise ConfigError(*in_file_order(problems))
     return config, in_file_order(problems)
@@ -90,6 +91,7 @@ def examine(
 class _File:
     text: str = ""
     tables: Mapping[str, Any] = attrs.field(factory=dict)
+    fingerprint: str = ""
     edited_ms: int = 0
 
 
@@ -109,7 +111,8 @@ def _load(path: Path) -> _File:
     try:
         edited_ms = path.stat().st_mtime_ns // 1_000_000
         text = path.read_bytes().decode("utf-8-sig")
-        return _File(text, tomli.loads(text), edited_ms)
+        fingerprint = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+        return _File(text, tomli.loads(text), fingerprint, edited_ms)
     except FileNotFoundError:
         message, line = f"there is no such file: check --config and {CONFIG}, or let `jobframe init` write one", 0
     except OSError as error:

@@ -246,6 +246,7 @@ class Config:
         settings: ``[settings.*]`` as written: plugin → table; each plugin's own class reads its table.
         environment: What the environment says about policy.
         path: The file; None when there is none.
+        fingerprint: Stands for the text of the file, on every machine that has the same; empty without a file.
         edited_ms: When the file was last changed, in milliseconds since the epoch; 0 without a file.
         lines: Where its values stand.
 
@@ -265,5 +266,6 @@ class Config:
     settings: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
     environment: Environment = Environment()
     path: Path | None = None
+    fingerprint: str = ""
     edited_ms: int = 0
     lines: Lines = attrs.field(factory=Lines)

@@ -67,7 +67,7 @@ class ChildParts:
 def serve(pipe: Connection, opener: Callable[..., ChildParts], args: tuple[Any, ...]) -> None:
     """Be a child: say when it is up, then run one handler a request, until the worker is gone or kills it."""
     os.setpgid(0, 0)  # to be killed with whatever programs its handlers start
-    for number in (signals.SIGINT, signals.SIGTERM):  # they reach the whole group: the worker decides what they mean
+    for number in (signals.SIGINT, signals.SIGTERM, signals.SIGHUP):  # they reach the whole group: the worker decides
         signals.signal(number, _leave_to_worker)
     _die_with_worker()
     try:

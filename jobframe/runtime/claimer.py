@@ -22,7 +22,7 @@ class Room:
 
     def __init__(
         self,
-        max_jobs: int,
+        max_jobs: Callable[[], int],
         taken: Callable[[], int],
         free_in: Callable[[str, int, int], int],
         running: Callable[[str], int],
@@ -47,7 +47,7 @@ class Room:
 
     def lanes(self, runnables: Mapping[str, Runnable], freed: int = 0) -> dict[str, int]:
         """Return the room in each lane that has any, once *freed* more jobs are settled."""
-        total = self._max_jobs - self._taken() + freed
+        total = self._max_jobs() - self._taken() + freed
         rooms = {lane: self._free_in(run_in, total, batch) for lane, (run_in, batch) in self._pools(runnables).items()}
         for lane, (name, per_worker) in self._limited.items():
             rooms[lane] = min(rooms[lane], per_worker - self._running(name))

@@ -103,6 +103,10 @@ class Fleet:
             if keeper.done():
                 keeper.result()
 
+    async def reload(self) -> None:
+        """Have every worker read the configuration again."""
+        self._signal(signal.SIGHUP)
+
     async def drain(self, grace_ms: int) -> None:
         """Have every worker drain, each for the same grace, and wait for them."""
         self._stopping.set()

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from jobframe.runtime.hangup import on_hangup
+
 __all__ = ["Hosted", "Opener", "host"]
 
 _LAST_WORDS_S = 5.0  # after the drain: an unreachable server must not hold up the end of the process
@@ -25,6 +27,9 @@ class Hosted(Protocol):
 
     async def run(self) -> None:
         """Work until drained; in burst mode until nothing is left to do."""
+
+    async def reload(self) -> None:
+        """Read the configuration again."""
 
     async def drain(self, grace_ms: int) -> None:
         """Take nothing new, let what runs end for *grace_ms*, give the rest back."""
@@ -79,7 +84,8 @@ async def _live(opener: Opener, grace_ms: int, signals: _Signals) -> None:
             return
         starting.result()
         running = asyncio.create_task(hosted.run())
-        await _ends_before(running, signals.asked)
+        with on_hangup(hosted.reload):
+            await _ends_before(running, signals.asked)
         ending = [running, asyncio.create_task(hosted.drain(grace_ms))]
         if not await _ends_before(ending[-1], signals.insisted):
             ending.append(asyncio.create_task(hosted.give_back()))

@@ -36,6 +36,7 @@ class Plan:
     Attributes:
         types: The job types to run, with the policy that the configuration gives them.
         apply: Whether to put those policies in force, or to follow what is.
+        file: Fingerprint of the configuration's text.
         edited_ms: When the configuration was last edited.
         max_jobs: Jobs at once.
         lease_ms: Length of the lease.
@@ -46,6 +47,7 @@ class Plan:
 
     types: Mapping[str, tuple[JobType, Policy]]
     apply: bool
+    file: str
     edited_ms: int
     max_jobs: int
     lease_ms: int
@@ -79,18 +81,30 @@ class Membership:
     Attributes:
         worker: Its name; a new one when it had been given up for dead.
         runnables: What it runs, under the policies in force.
+        plan: What it brought into the fleet, as the configuration was last read.
 
     """
 
-    def __init__(self, store: Store, plan: Plan, listening: Listening) -> None:
-        """Be a member of nothing yet."""
+    def __init__(self, store: Store, plan: Plan, listening: Listening, reread: Callable[[], Plan]) -> None:
+        """
+        Be a member of nothing yet.
+
+        Args:
+            store: The store.
+            plan: What it brings into the fleet.
+            listening: Whom to tell.
+            reread: Reads the configuration again; raises a `JobframeError` when it is wrong.
+
+        """
         self.worker = ids.new_worker()
         self.runnables: dict[str, Runnable] = {}
+        self.plan = plan
         self._store = store
-        self._plan = plan
+        self._reread = reread
         self._listening = listening
         self._started_at = clock.wall_ms()
         self._policy_version = -1
+        self._not_in_force: list[str] = []
         self._loop = asyncio.get_running_loop()
         self._busy: asyncio.Task[None] | None = None
         self._closed = False
@@ -111,10 +125,22 @@ class Membership:
             StoreUnavailable: The server cannot be reached or used.
 
         """
-        await self._announce(joining=True, apply=self._plan.apply)
+        await self._announce(joining=True, apply=self.plan.apply)
         self._lease.start(self.worker)
         await self._listener.ready()
         self._listening.joined(self.worker)
+
+    async def reload(self) -> bool:
+        """
+        Read the configuration again, and put it in force as a starting worker would.
+
+        Returns:
+            False when it is wrong, and nothing changed.
+
+        """
+        before = self.plan
+        await self._do(self._take_over_file())
+        return self.plan is not before
 
     async def leave(self) -> int:
         """
@@ -146,8 +172,9 @@ class Membership:
 
     async def _announce(self, *, joining: bool, apply: bool) -> bool:
         """Tell of this worker and its types, and learn what is in force; False when it had been given up for dead."""
-        plan = self._plan
+        plan = self.plan
         names = sorted(plan.types)
+        documents = [policies.document(*plan.types[name], self.worker, plan.file) for name in names]
         member = policies.Member(
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -157,8 +184,8 @@ class Membership:
             max_jobs=plan.max_jobs,
             lease_ms=plan.lease_ms,
             version=plan.version,
+            digests={each.type: each.digest for each in documents} if plan.apply else {},
         )
-        documents = [policies.document(*plan.types[name], self.worker) for name in names]
         in_force = await policies.announce(
             self._store,
             self.worker,
@@ -174,6 +201,7 @@ class Membership:
             name: Runnable(plan.types[name][0], document.policy, lane, document.sealed)
             for name, (lane, document) in in_force.items()
         }
+        self._not_in_force = [each.type for each in documents if in_force[each.type][1].digest != each.digest]
         return True
 
     def _hear(self, message: str) -> None:
@@ -186,8 +214,9 @@ class Membership:
 
     def _on_renewed(self, answer: Renewed) -> None:
         if answer.policy != self._policy_version:
+            news = self._policy_version >= 0
             self._policy_version = answer.policy
-            self._do(self._catch_up(joining=False))
+            self._do(self._learn(reread=news))
         self._listening.renewed(answer)
 
     def _on_gone(self, worker: str) -> None:
@@ -197,12 +226,32 @@ class Membership:
             self._listening.lost()
             self._do(self._rejoin())
 
-    async def _catch_up(self, *, joining: bool) -> None:
+    async def _learn(self, *, reread: bool) -> None:
+        """Learn what is in force; after a change also what the own file says by now, for it may be the one applied."""
+        if reread:
+            await self._read_file()
+        await self._catch_up(joining=False)
+
+    async def _take_over_file(self) -> None:
+        if await self._read_file():
+            await self._catch_up(joining=False, apply=self.plan.apply)
+            _log.info("jobs.toml was read again", worker=self.worker, not_in_force=self._not_in_force)
+
+    async def _read_file(self) -> bool:
+        try:
+            self.plan = await asyncio.to_thread(self._reread)
+        except JobframeError as error:
+            text = "; ".join(str(error).splitlines())
+            _log.error("jobs.toml cannot be used: what was read before goes on", worker=self.worker, error=text)
+            return False
+        return True
+
+    async def _catch_up(self, *, joining: bool, apply: bool = False) -> None:
         """Learn what is in force, until the store answers."""
         patience = Patience("policies")
         while not self._closed:
             try:
-                still_here = await self._announce(joining=joining, apply=False)
+                still_here = await self._announce(joining=joining, apply=apply)
             except JobframeError as error:
                 await patience.wait(error)
             else:
@@ -214,7 +263,7 @@ class Membership:
         await self._catch_up(joining=True)
         self._lease.take_over(self.worker)
 
-    def _do(self, work: Coroutine[None, None, None]) -> None:
+    def _do(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Carry out *work*, after what is being done."""
         before = self._busy
 
@@ -224,6 +273,7 @@ class Membership:
             await work
 
         self._busy = self._loop.create_task(one_after_the_other())
+        return self._busy
 
     def _in_loop(self, call: Callable[..., None], *args: object) -> None:
         if not self._loop.is_closed():

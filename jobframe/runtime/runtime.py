@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -69,6 +69,7 @@ class Parts:
         url: Where the server is.
         namespace: Which set of queues.
         plan: What this worker brings into the fleet.
+        reread: Reads the configuration again; raises a `JobframeError` when it is wrong.
         settings: Plugins' settings by class.
         observers: The plugins' hooks.
         threads: Threads for plain handlers.
@@ -82,6 +83,7 @@ class Parts:
     url: str
     namespace: str
     plan: Plan
+    reread: Callable[[], Plan]
     settings: Mapping[type, Any]
     observers: Observers
     threads: int
@@ -133,7 +135,9 @@ class Runtime:
         )
         self._strangers = Strangers(self.store, self.execution.running, self._settler.add)
         self.notes: Notes = Notes(self.store, lambda: self.membership.worker, self.execution.seen)
-        self._room = Room(parts.plan.max_jobs, self._taken, self.execution.free_in, self.execution.running_of)
+        self._room = Room(
+            lambda: self.membership.plan.max_jobs, self._taken, self.execution.free_in, self.execution.running_of
+        )
         self._waker = Waker(self.store, self._lanes_with_room, self._look)
         self._claimer = Claimer(
             self.store, self._room, lambda: self.membership.runnables, take=self._take, want_wake=self._waker.want
@@ -146,7 +150,7 @@ class Runtime:
         listening = Listening(
             joined=self._on_joined, lost=self.execution.lose, renewed=self._on_renewed, parked=self._unparker.parked
         )
-        self.membership = Membership(self.store, parts.plan, listening)
+        self.membership = Membership(self.store, parts.plan, listening, parts.reread)
         self._fence = SelfFence(parts.plan.lease_ms, self.membership.silent_s, self.execution.stop_exclusive)
 
     @property
@@ -187,6 +191,11 @@ class Runtime:
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.result()  # one of our own loops ended by an error: end the worker with it
+
+    async def reload(self) -> None:
+        """Read the configuration again and put its policies in force; what else is in it is for the next start."""
+        if await self.membership.reload():
+            self._scheduler.take_over(self.membership.plan)
 
     async def drain(self, grace_ms: int) -> None:
         """

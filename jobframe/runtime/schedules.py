@@ -53,6 +53,12 @@ class Scheduler:
         self._asked = asyncio.Event()
         self._stopping = False
 
+    def take_over(self, plan: Plan) -> None:
+        """Put the schedules of a file that was read again in force, as a start would."""
+        self._plan = plan
+        self._to_apply = plan.apply
+        self.look()
+
     def look(self) -> None:
         """Learn anew what is in force."""
         self._outdated = True

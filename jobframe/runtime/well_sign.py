@@ -34,6 +34,10 @@ class WellSign:
         """Run the runtime."""
         await self._runtime.run()
 
+    async def reload(self) -> None:
+        """Have the runtime read the configuration again."""
+        await self._runtime.reload()
+
     async def drain(self, grace_ms: int) -> None:
         """Drain the runtime, then take the sign away."""
         await self._runtime.drain(grace_ms)

@@ -21,6 +21,7 @@ from arq.worker import func, run_worker
 from redis.asyncio.client import Pipeline
 
 from jobframe.runtime import logs
+from jobframe.runtime.hangup import hold
 from jobframe.runtime.hosting import Opener, host
 from jobframe.store.check_key import check_key
 from jobframe.store.connection import arq_settings, parse
@@ -105,6 +106,7 @@ def runs_under_arq() -> bool:
 
 def prepare_arqs_process(format: Literal["console", "json"], level: str) -> None:
     """Do for arq's command what ours does: log as configured, but not of a loop that has nothing to do; use uvloop."""
+    hold()
     logs.configure(format, level)
     logging.getLogger("arq.worker").addFilter(lambda record: record.levelno > logging.INFO)  # arq sets levels later
     prefer_uvloop()

@@ -13,7 +13,7 @@ from enum import IntEnum
 import attrs
 
 from jobframe.store.fitness import concerns
-from jobframe.store.inspect import Snapshot, TypeStats
+from jobframe.store.inspect import Snapshot, TypeStats, WorkerStats
 
 __all__ = ["Check", "Verdict", "check_fleet", "check_plugins", "check_server", "check_worker", "worst"]
 
@@ -97,6 +97,7 @@ def check_fleet(snapshot: Snapshot) -> Iterator[Check]:
     else:
         oldest_ms = max(worker.heartbeat_age_ms for worker in alive)
         yield Check("workers", Verdict.OK, f"{len(alive)} alive, the oldest heartbeat {_seconds(oldest_ms)} ago")
+    yield _check_files(alive)
     run = {name for worker in alive for name in worker.member.types}
     orphans = [stats for stats in snapshot.types if _has_work(stats) and stats.type not in run]
     yield _check_names(
@@ -117,12 +118,24 @@ def _check(name: str, trouble: str | None, fine: str) -> Check:
     return Check(name, Verdict.DEGRADED if trouble else Verdict.OK, trouble or fine)
 
 
+def _check_files(alive: list[WorkerStats]) -> Check:
+    differing = [worker for worker in alive if worker.differs]
+    if not differing:
+        return Check("policy", Verdict.OK, "the workers' files say what is in force")
+    names = sorted({name for worker in differing for name in worker.differs})
+    text = f"the files of {len(differing)} of {len(alive)} workers say another policy than is in force for"
+    return Check("policy", Verdict.DEGRADED, f"{text} {_some(names)}: jobframe workers names them")
+
+
 def _check_names(name: str, found: list[TypeStats], trouble: str, fine: str) -> Check:
     if not found:
         return Check(name, Verdict.OK, fine)
-    names = ", ".join(stats.type for stats in found[:MOST_NAMES])
-    more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
-    return Check(name, Verdict.DEGRADED, trouble.format(names + more))
+    return Check(name, Verdict.DEGRADED, trouble.format(_some([stats.type for stats in found])))
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def _has_work(stats: TypeStats) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ def snapshot(
     histograms: Sequence[Any],
     server: bytes,
     epoch: bytes,
+    digests: Sequence[bytes],
 ) -> Snapshot:
     """Read the answer of ``snapshot.lua``."""
     now_ms = int(now)
@@ -42,7 +44,7 @@ def snapshot(
     return Snapshot(
         now_ms=now_ms,
         types=tuple(sorted(stats, key=lambda each: each.type)),
-        workers=workers(worker_rows, now_ms),
+        workers=workers(worker_rows, now_ms, {text(name): text(digest) for name, digest in rows(digests, 2)}),
         server=_server_facts(server),
         epoch=int(epoch),
     )
@@ -53,9 +55,11 @@ def jobs(flat: Sequence[Any]) -> tuple[JobInfo, ...]:
     return tuple(_job_info(row) for row in rows(flat, _PER_JOB))
 
 
-def workers(flat: Sequence[Any], now_ms: int) -> tuple[WorkerStats, ...]:
-    """Read the workers in the answer of ``snapshot.lua``."""
-    return tuple(_worker_stats(row, now_ms) for row in rows(flat, _PER_WORKER))
+def workers(
+    flat: Sequence[Any], now_ms: int, in_force: Mapping[str, str] = MappingProxyType({})
+) -> tuple[WorkerStats, ...]:
+    """Read the workers that ``read_workers.lua`` lists; *in_force* has the fingerprints of the policies in force."""
+    return tuple(_worker_stats(row, now_ms, in_force) for row in rows(flat, _PER_WORKER))
 
 
 def rows(flat: Sequence[Any], width: int) -> Iterable[tuple[Any, ...]]:
@@ -98,7 +102,7 @@ def _waits_and_runs(flat: Sequence[bytes]) -> tuple[Histograms, Histograms]:
     return waits, runs
 
 
-def _worker_stats(row: Sequence[Any], now_ms: int) -> WorkerStats:
+def _worker_stats(row: Sequence[Any], now_ms: int, in_force: Mapping[str, str]) -> WorkerStats:
     name, lease_end, held, document = row
     try:
         member = _decode_member(document)
@@ -111,6 +115,7 @@ def _worker_stats(row: Sequence[Any], now_ms: int) -> WorkerStats:
         heartbeat_age_ms=max(0, member.lease_ms - left_ms),
         held=held,
         member=member,
+        differs=tuple(sorted(name for name, own in member.digests.items() if in_force.get(name, own) != own)),
     )
 
 

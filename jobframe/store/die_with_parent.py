@@ -16,6 +16,8 @@ def _main(parent: int, command: list[str]) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died before the call: the signal will never come
             return
+    if hasattr(signal, "SIGHUP"):  # its default would end a worker that has not come to hear it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     os.execv(command[0], command)  # noqa: S606 - no shell is the point: the process id stays the same
 
 

@@ -51,6 +51,10 @@ class Keys:
         """Hash: type → JSON document of its policy in force."""
         return self._plain("types")
 
+    def history(self, type: str) -> str:
+        """List: the last 20 documents that were in force, the newest first."""
+        return self._plain(f"history:{type}")
+
     @property
     def limits(self) -> str:
         """Hash: type → the packed numbers of its policy, for scripts; bit 1 of the first byte is paused."""

@@ -15,7 +15,7 @@ from jobframe.core.policy import Policy
 from jobframe.store.codec import WEIGHTS
 from jobframe.store.store import Store
 
-__all__ = ["InForce", "Member", "announce", "apply", "document", "read"]
+__all__ = ["InForce", "Member", "announce", "apply", "document", "history", "read"]
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +25,7 @@ class InForce:
 
     Attributes:
         type: Job type.
-        digest: Fingerprint of everything below but *by*, *version* and *at*.
+        digest: Fingerprint of everything below but *by*, *source*, *version* and *at*.
         payload_version: Version of the payload's shape.
         fields: Names of the payload's fields.
         restricted: Names of those that their author declared restricted.
@@ -33,6 +33,7 @@ class InForce:
         defaults: What the fields that make jobs equal have when they are left out.
         batch: Most jobs of one call of its handler; 0 for a handler of one job.
         by: Who put it in force: a worker, or ``user@host``.
+        source: Fingerprint of its file and code, without the environment; empty when an operator put it in force.
         version: Rises with each change.
         at: When it came in force, server milliseconds.
 
@@ -46,6 +47,7 @@ class InForce:
     policy: Policy
     by: str
     defaults: dict[str, Any] = attrs.field(factory=dict)
+    source: str = ""
     batch: int = 0
     version: int = 0
     at: int = 0
@@ -70,6 +72,7 @@ class Member:
         max_jobs: Jobs at once.
         lease_ms: Length of its lease.
         version: Version of jobframe.
+        digests: Type → fingerprint of the policy that its own file says; empty when it follows what is in force.
 
     """
 
@@ -81,6 +84,7 @@ class Member:
     max_jobs: int
     lease_ms: int
     version: str
+    digests: Mapping[str, str] = attrs.field(factory=dict)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -92,20 +96,30 @@ def fingerprint(value: object) -> str:
     return hashlib.blake2b(_encode(value), digest_size=6).hexdigest()
 
 
-def document(job_type: JobType, policy: Policy, by: str) -> InForce:
-    """Describe *job_type* under *policy* as *by* would put it in force."""
+def document(job_type: JobType, policy: Policy, by: str, file: str = "") -> InForce:
+    """
+    Describe *job_type* under *policy* as *by* would put it in force.
+
+    Args:
+        job_type: The type, as its code declares it.
+        policy: Its policy.
+        by: Who puts it in force.
+        file: Fingerprint of the file that says so; empty when an operator does.
+
+    """
     shape = job_type.shape
     defaults = shape.defaults(policy.unique.by or ()) if policy.unique else {}
-    what = (job_type.name, job_type.version, shape.fields, shape.restricted, policy, job_type.batch, defaults)
+    code = (job_type.name, job_type.version, shape.fields, shape.restricted, job_type.batch)
     return InForce(
         type=job_type.name,
-        digest=fingerprint(what),
+        digest=fingerprint((*code, policy, defaults)),
         payload_version=job_type.version,
         fields=shape.fields,
         restricted=shape.restricted,
         policy=policy,
         by=by,
         defaults=defaults,
+        source=fingerprint((file, *code)) if file else "",
         batch=job_type.batch or 0,
     )
 
@@ -174,6 +188,17 @@ async def read(store: Store, types: Iterable[str] | None = None) -> Mapping[str,
     names = None if types is None else list(types)
     found = await store.read_hash(store.keys.types, names)
     return {name: _decode(doc) for name, doc in found.items()}
+
+
+async def history(store: Store, type: str) -> tuple[InForce, ...]:
+    """
+    Read the last policies of *type*, the one in force first; empty when it was never announced.
+
+    Raises:
+        StoreUnavailable: The server cannot be reached or used.
+
+    """
+    return tuple(_decode(doc) for doc in await store.read_list(store.keys.history(type)))
 
 
 def decode(doc: bytes) -> InForce:

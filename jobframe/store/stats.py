@@ -64,6 +64,7 @@ class WorkerStats:
         heartbeat_age_ms: How long ago it last renewed its lease.
         held: Jobs it has claimed and not settled.
         member: What it told of itself when it joined.
+        differs: Types of which its own file says another policy than is in force.
 
     """
 
@@ -72,6 +73,7 @@ class WorkerStats:
     heartbeat_age_ms: int
     held: int
     member: Member
+    differs: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

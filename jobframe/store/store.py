@@ -120,6 +120,19 @@ class Store:
             raise classify(error, self._address) from None
         return {name: value for name, value in zip(fields, values, strict=True) if value is not None}
 
+    async def read_list(self, key: str) -> list[bytes]:
+        """
+        Read a whole list.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached or used.
+
+        """
+        try:
+            return await self.redis.lrange(key, 0, -1)  # type: ignore[misc,no-any-return] # the stub allows both kinds of client
+        except STORE_ERRORS as error:
+            raise classify(error, self._address) from None
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self.redis.aclose()

@@ -36,12 +36,13 @@ class Hands:
         self.number = 0
         self.lanes: set[str] = set()
 
-    def announce(self, *names, worker="w1"):
+    def announce(self, *names, worker="w1", **policy):
         types = [JobType(name, 1, _handler, {}) for name in names]
+        documents = [document(each, Policy(**policy), worker) for each in types]
         member = Member(
-            host="box", pid=7, started_at=5, types=names, kind="k", max_jobs=10, lease_ms=60_000, version="1"
-        )
-        documents = [document(each, Policy(), worker) for each in types]
+            host="box", pid=7, started_at=5, types=names, kind="k", max_jobs=10, lease_ms=60_000, version="1",
+            digests={each.type: each.digest for each in documents},
+        )  # fmt: skip
         answer = self._with_store(lambda store: announce(store, worker, member, documents, apply=True, edited_ms=0))
         self.lanes = {lane for lane, _ in answer.values()}
 

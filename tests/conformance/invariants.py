@@ -18,7 +18,7 @@ Content = Mapping[str, Mapping[str, Any]]
 KNOWN = re.compile(
     r"control|types|schedules|schedule:[A-Za-z0-9._-]+|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
     r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
-    r"|(active|leaving|needs|steps|progress|completed|given|failed|cancelled|parked|payload|record|reason|result|counters|total):[^:]+"
+    r"|(history|active|leaving|needs|steps|progress|completed|given|failed|cancelled|parked|payload|record|reason|result|counters|total):[^:]+"
     r"|(keys|lapses|behind):[^:]+"
 )
 LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")

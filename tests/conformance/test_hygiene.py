@@ -6,8 +6,8 @@ from jobframe.store.codec import Record
 from jobframe.store.notes import Report, mark_step, write_progress
 from tests.conformance.world import DAY, HOUR
 
-KEPT_FOR_A_TYPE = {"counters", "total"}
-KEPT_FOR_ALL = {"control", "types", "limits", "digests", "runs-in", "superseded", "passes"}
+KEPT_FOR_A_TYPE = {"counters", "total", "history"}
+KEPT_FOR_ALL = {"control", "types", "limits", "digests", "runs-in", "passes"}
 
 
 async def live_through_everything(world):

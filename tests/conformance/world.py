@@ -38,6 +38,11 @@ local found = {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   local kind, content = redis.call('TYPE', key).ok, {}
   if kind == 'hash' then content = redis.call('HGETALL', key) end
+  if kind == 'list' then
+    for i, text in ipairs(redis.call('LRANGE', key, 0, -1)) do
+      content[2 * i - 1], content[2 * i] = tostring(i), text
+    end
+  end
   if kind == 'zset' then content = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
   found[#found + 1] = {key, kind, redis.call('TTL', key), content}
 end
@@ -89,15 +94,16 @@ class World:
         joining: bool = True,
         apply: bool = True,
         edited_ms: int = START_MS,
+        file: str = "",
         lease_ms: int = LEASE_MS,
         **policy: Any,
     ) -> dict[str, policies.InForce]:
         """Announce *types*, all under the same policy; answers what is in force."""
+        documents = [policies.document(job_type(name), Policy(**policy), worker, file) for name in types]
         member = policies.Member(
             host="box", pid=1, started_at=START_MS, types=types, kind=policies.fingerprint(sorted(types)), max_jobs=100,
-            lease_ms=lease_ms, version="1",
+            lease_ms=lease_ms, version="1", digests={each.type: each.digest for each in documents} if apply else {},
         )  # fmt: skip
-        documents = [policies.document(job_type(name), Policy(**policy), worker) for name in types]
         answer = await policies.announce(
             self.store, worker, member, documents, joining=joining, apply=apply, edited_ms=edited_ms
         )
@@ -238,9 +244,9 @@ class World:
         prefix = self.store.keys.prefix
         found = {}
         for key, kind, seconds_left, flat in redis.eval(_READ_ALL, 0, prefix + "*"):
-            assert kind in (b"hash", b"zset"), f"{key} is a {kind}"
+            assert kind in (b"hash", b"list", b"zset"), f"{key} is a {kind}"
             fields, values = map(_text, flat[::2]), flat[1::2]
-            content = map(_text, values) if kind == b"hash" else map(float, values)
+            content = map(float, values) if kind == b"zset" else map(_text, values)
             found[key.decode().removeprefix(prefix)] = (dict(zip(fields, content, strict=True)), seconds_left)
         return found
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from jobframe.config.changes import Load, changes
+from jobframe.core import clock
 from jobframe.core.policy import Policy
 from jobframe.core.rate import Rate
 from jobframe.store import policies
@@ -40,7 +41,7 @@ async def _active(fleet, count):
     return (await fleet.jobs.counts("work.loop"))["active"] == count
 
 
-async def test_an_edit_reaches_a_running_fleet_of_four_with_no_restart_and_no_job_lost(fleet):
+async def test_an_edit_reaches_a_running_fleet_of_four_with_no_restart_and_no_job_lost(fleet, record_property):
     fleet.configure(SLOTS.format(1))
     workers = await fleet.start(4)
     await fleet.enqueue(20, do="hold", text="gate")
@@ -48,7 +49,9 @@ async def test_an_edit_reaches_a_running_fleet_of_four_with_no_restart_and_no_jo
     fleet.configure(SLOTS.format(6))
 
     assert "In force now for 1 job type." in await command(fleet, "apply")
+    applied = clock.monotonic()
     await running(fleet, 6)
+    record_property("seconds after apply", round(clock.monotonic() - applied, 3))
     fleet.configure(SLOTS.format(2))
     await command(fleet, "apply")
     started = sum(fleet.ledger.starts().values())
@@ -94,12 +97,25 @@ async def test_after_an_apply_nothing_differs(fleet):
     assert "@" in in_force.by
 
 
+async def test_a_type_that_no_worker_has_announced_is_planned_and_applied_as_new(fleet):
+    await fleet.start(1, "--type", "work.loop")
+
+    planned = json.loads(await command(fleet, "plan", "--json"))
+    assert {"policy"} == {each["key"] for each in planned}
+    assert "work.thread" in {each["type"] for each in planned}
+    assert "work.loop" not in {each["type"] for each in planned}
+    await command(fleet, "apply")
+
+    assert {each["type"] for each in planned} | {"work.loop"} == set(await policies.read(fleet.jobs.store))
+    assert [] == json.loads(await command(fleet, "plan", "--json"))
+
+
 async def test_a_plan_tells_what_the_handlers_code_declares_anew(fleet):
     await fleet.start(1, "--type", "work.loop")
     plugin = fleet.folder / "acme_work.py"
     plugin.write_text(plugin.read_text().replace('    text: str = ""\n', '    text: str = ""\n    more: int = 0\n', 1))
 
-    (change,) = json.loads(await command(fleet, "plan", "--json"))
+    (change,) = [each for each in json.loads(await command(fleet, "plan", "--json")) if each["type"] == "work.loop"]
 
     assert ("fields", "do, n, text", "do, n, text, more") == (change["key"], change["before"], change["after"])
 

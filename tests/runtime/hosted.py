@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import asynccontextmanager
 
+from jobframe.runtime.hangup import hold
 from jobframe.runtime.worker import asked_for, run, worker_settings
 
 
@@ -27,6 +28,9 @@ class Talker:
         if asked_for("burst"):
             return
         await self.drained.wait()
+
+    async def reload(self):
+        say("reload")
 
     async def drain(self, grace_ms):
         say(f"drain {grace_ms}")
@@ -56,6 +60,7 @@ async def opened():
         say("close")
 
 
+hold()
 URL = os.environ.get("URL", "unix:///nowhere")
 WorkerSettings = worker_settings(opened, URL, "host", 2500, burst=asked_for("burst"))
 

@@ -26,9 +26,10 @@ HOSTS = {
 class Host:
     """A host's process, whose words can be waited for."""
 
-    def __init__(self, command, **environment):
+    def __init__(self, command, pass_fds=(), **environment):
         self.process = subprocess.Popen(
             command,
+            pass_fds=pass_fds,
             cwd=FOLDER,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
@@ -164,3 +165,64 @@ async def test_the_client_of_arqs_loop_answers_everything_arq_asks_without_a_ser
     assert 0 == await client.delete("key")
     assert isinstance(client, ArqRedis)
     await client.close(close_connection_pool=True)
+
+
+ON_A_TERMINAL = """
+import fcntl, os, signal, sys, termios
+if "IGNORED" in os.environ: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.setsid()
+fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0)
+os.close(int(sys.argv[1]))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.fixture
+def on_terminal():
+    """Start hosts that have a terminal of their own, with the hand to close it."""
+    open_ends = []
+
+    def start(**environment):
+        controlling, terminal = os.openpty()
+        open_ends.append(controlling)
+        command = [sys.executable, "-c", ON_A_TERMINAL, str(terminal), *HOSTS["jobframe"]]
+        host = Host(command, pass_fds=(terminal,), **environment)
+        os.close(terminal)
+        return host, lambda: os.close(open_ends.pop())
+
+    yield start
+    for end in open_ends:
+        os.close(end)
+
+
+@pytest.mark.parametrize("host_command", HOSTS.values(), ids=HOSTS)
+def test_a_hangup_has_the_configuration_read_again_and_ends_nothing(host_command):
+    with Host(host_command) as host:
+        host.hear("started")
+        host.signal(signal.SIGHUP)
+        host.hear("reload")
+        host.signal()
+
+        assert 0 == host.end()
+        assert ["drain 2500", "drained"] == [word for word in host.words if word.startswith("drain")]
+
+
+def test_a_closed_terminal_ends_a_host_as_ctrl_c_would(on_terminal):
+    host, close_terminal = on_terminal()
+    with host:
+        host.hear("started")
+        close_terminal()
+
+        assert 0 == host.end()
+        assert "reload" not in host.words
+        assert "drained" in host.words
+
+
+def test_a_host_under_nohup_outlives_its_terminal(on_terminal):
+    host, close_terminal = on_terminal(IGNORED="1")
+    with host:
+        host.hear("started")
+        close_terminal()
+        host.hear("reload")
+        host.signal()
+        assert 0 == host.end()

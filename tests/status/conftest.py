@@ -65,10 +65,10 @@ def type_stats(name="doc.embed", *, waits=None, runs=None, **values):
     return TypeStats(type=name, counts=counts, waits=waits or {}, runs=runs or {}, **(given | values))
 
 
-def worker_stats(name="w1", *, alive=True, age_ms=100, types=("doc.embed",)):
+def worker_stats(name="w1", *, alive=True, age_ms=100, types=("doc.embed",), differs=()):
     """Make the statistics of a worker."""
     member = Member(host="h", pid=1, started_at=0, types=types, kind="", max_jobs=1, lease_ms=12_000, version="1")
-    return WorkerStats(worker=name, alive=alive, heartbeat_age_ms=age_ms, held=0, member=member)
+    return WorkerStats(worker=name, alive=alive, heartbeat_age_ms=age_ms, held=0, member=member, differs=differs)
 
 
 def snapshot_of(*types, workers=(), aof=True, evicts=False, full=False):

@@ -116,3 +116,12 @@ def test_a_plugins_own_trouble_degrades_in_one_bounded_line():
 )
 def test_the_worst_verdict_counts(verdicts_found, expected):
     assert worst(Check("x", verdict, "") for verdict in verdicts_found) is expected
+
+
+def test_workers_whose_files_say_something_else_degrade_with_their_types(make):
+    workers = [make.worker("w1", differs=("b", "a")), make.worker("w2"), make.worker("w3", alive=False, differs=("c",))]
+    checks = list(check_fleet(make.snapshot(workers=workers)))
+
+    assert verdicts(checks)["policy"] is DEGRADED
+    assert "the files of 1 of 2 workers say another policy than is in force for a, b" in reason(checks, "policy")
+    assert verdicts(check_fleet(make.snapshot(workers=workers[1:])))["policy"] is OK

@@ -171,7 +171,7 @@ async def test_readyz_is_ok_when_all_is_well(serving, web, store):
 
     assert (status, document["status"]) == (200, "ok")
     assert statuses(document) == dict.fromkeys(
-        ("store", "data", "durability", "memory", "workers", "types", "paused"), "ok"
+        ("store", "data", "durability", "memory", "workers", "policy", "types", "paused"), "ok"
     )
 
 

@@ -2,7 +2,8 @@
 -- ARGV: clock, worker, lease ms, or 0 for one that has joined, info JSON, 1 to apply or 0 to follow, time the file was
 --       edited (ms), then per type what in_force.lua reads
 -- Returns: per type, in order: name, lane, document in force; nothing when it had joined and was given up for dead since
--- A file whose policy was superseded after its last edit follows: a restarted old worker does not undo a newer file.
+-- A file whose policy was superseded after its last edit follows: a restarted old worker does not undo a newer file. But
+-- the same file under another environment is nobody's older one: there the later start wins.
 -- A lane is the set of worker kinds that run a type, with its pool: no worker is woken for a type it does not run.
 local worker, lease, info, apply, edited = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
 call('HSETNX', P .. 'control', 'epoch', whole(now_us))
@@ -13,13 +14,24 @@ elseif not is_member(worker) then
 end
 call('HSET', P .. 'worker-info', worker, info)
 
+-- Is the policy at ARGV[at] an old one, replaced since its file was edited, by another file or by an operator?
+local function superseded(t, at)
+  local mine, newer = cjson.decode(ARGV[at + PER_TYPE - 1]), nil
+  for _, text in ipairs(call('LRANGE', P .. 'history:' .. t, 0, -1)) do
+    local each = cjson.decode(text)
+    if not newer and mine.source ~= '' and each.source == mine.source then return false end
+    if newer and each.digest == mine.digest then return newer.at > edited end
+    newer = each
+  end
+  return false
+end
+
 local changed = false
 for at = 7, #ARGV, PER_TYPE do
   local t, digest = ARGV[at], ARGV[at + 1]
   local complete = call('HEXISTS', P .. 'limits', t) + call('HEXISTS', P .. 'types', t) == 2 -- else one was evicted
   local known = complete and call('HGET', P .. 'digests', t)
-  local superseded = tonumber(call('HGET', P .. 'superseded', t .. '\t' .. digest) or -1)
-  if not known or (known ~= digest and apply and superseded <= edited) then
+  if not known or (known ~= digest and apply and not superseded(t, at)) then
     put_in_force(t, at)
     changed = true
   end

@@ -1,11 +1,12 @@
 -- What the status pages show of a namespace, in one read that changes nothing.
 -- ARGV: clock, a type or '' for all of them, histograms: 'recent' (this hour and the one before), 'total' or ''
--- Returns: now, types, workers, histograms, server, epoch
+-- Returns: now, types, workers, histograms, server, epoch, digests
 --          types: per type name, announced 0/1, cap or 0, paused 0/1, active, failed, parked, waiting, delayed, oldest due time or '',
 --                 then COUNTERS and the failures of today, '' for 0
 --          workers: per worker name, end of its lease, jobs held, document or ''
 --          histograms: per hash type, its fields and counts in one string (cheaper than a list)
 --          server: what INFO says of the server, persistence, memory and replication
+--          digests: per type the fingerprint of its policy in force
 --          With a type there are no workers and no server: counting one type's jobs costs what that type costs.
 local only, wanted = ARGV[2], ARGV[3]
 local COUNTERS = {'completed', 'failed', 'cancelled', 'parked', 'retried', 'snoozed', 'crashed', 'interrupted', 'expired'}
@@ -52,5 +53,6 @@ if wanted ~= '' then
 end
 
 local epoch = call('HGET', P .. 'control', 'epoch') or 0
-if only ~= '' then return {whole(now), rows, {}, histograms, '', epoch} end
-return {whole(now), rows, read_workers(), histograms, call('INFO', 'server', 'persistence', 'memory', 'replication'), epoch}
+if only ~= '' then return {whole(now), rows, {}, histograms, '', epoch, {}} end
+return {whole(now), rows, read_workers(), histograms, call('INFO', 'server', 'persistence', 'memory', 'replication'), epoch,
+        call('HGETALL', P .. 'digests')}
