@@ -40,12 +40,9 @@ class Attempts(Producers):
 
     claims = Bundle("claims")
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.fence = 0
-
     def forget(self) -> None:
         super().forget()
+        self.fence = 0  # a server that lost its latest one may give a lower one, when its clock goes back as well
         self.latest_claims: dict[str, int] = {}
         self.settled: list[tuple[str, int, list[Settled]]] = []
 
