@@ -36,6 +36,7 @@ _UNSET: dict[str, Any] = {
     "defaults.concurrency": 4,
     "defaults.per_worker": 2,
     "defaults.rate_limit": "100/m",
+    "defaults.group": {"by": "tenant", "concurrency": 2},
     "defaults.max_waiting": 100_000,
     "defaults.expires": "1d",
     "defaults.unique": {"window": "until-done", "mode": "ignore"},
@@ -48,6 +49,11 @@ _UNSET: dict[str, Any] = {
 
 _INSTEAD = {"schedules.cron", "schedules.tz"}
 """Keys that are set in place of the one above them."""
+
+_RESOURCES = """\
+# What several types share, and how many units of it there are: a type takes some with `uses`.
+[resources]
+#gpu = 2"""
 
 _WIDTH = 116
 
@@ -70,6 +76,7 @@ def template(
         parts.append("\n".join([f"[{name}]", *_keys(name, cls)]))
     parts.append("\n".join(["# Every key of a type, for all types.", "[defaults]", *_policy_keys()]))
     parts += ["\n".join([f"[jobs.{_key(name)}]", *_author_keys(job_type)]) for name, job_type in types.items()]
+    parts.append(_RESOURCES)
     parts.append(
         "\n".join(["# Jobs that are enqueued by themselves.", "#[schedules.NAME]", *_keys("schedules", schedule)])
     )

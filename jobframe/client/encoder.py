@@ -14,6 +14,7 @@ from jobframe.client.options import given_unique, read, when
 from jobframe.core import ids
 from jobframe.core.body import to_json
 from jobframe.core.errors import PayloadError, RestrictedField, UnknownJobType
+from jobframe.core.group import group_of
 from jobframe.core.job import NewJob
 from jobframe.core.jobtype import JobType, check_name, declared
 from jobframe.core.keyring import Keyring
@@ -89,13 +90,14 @@ class Encoder:
         found = exclusion(body, read(job, "key"), in_force=in_force, job_type=job_type)
         if job.payload is not None and not isinstance(job.payload, dict):
             fields = _with_own(fields, type(job.payload))  # type: ignore[arg-type] # a class is hashable
+        group = _group(in_force, body, fields)
         if unique is None:
             unique = ids.new_unique() if job.id is None else given_unique(name, job.id)
         sealed: dict[str, str] | None = None
         if fields:
             body, sealed = self._seal(name, unique, body, fields)
-        is_plain = version == 1 and not sealed and found is NOT_EXCLUSIVE and _is_plain(job)
-        tail = plain_tail(body) if is_plain else _full_tail(job, version, body, sealed, found)
+        is_plain = version == 1 and not sealed and found is NOT_EXCLUSIVE and group is None and _is_plain(job)
+        tail = plain_tail(body) if is_plain else _full_tail(job, version, body, sealed, group, found)
         return Encoded(name, unique, when(job), tail, in_force.version if in_force else 0)
 
     def _seal(self, type: str, unique: str, body: bytes, fields: tuple[str, ...]) -> tuple[bytes, dict[str, str]]:
@@ -110,6 +112,16 @@ def _is_plain(job: NewJob) -> bool:
         job.id is None and job.priority is None and job.expires is None
         and job.timeout is None and job.max_retries is None and not job.headers
     )  # fmt: skip
+
+
+def _group(in_force: InForce | None, body: bytes, sealed: tuple[str, ...]) -> str | None:
+    """Return the group of a payload; a sealed field makes none, for a digest of its value could be guessed."""
+    group = in_force.policy.group if in_force else None
+    if in_force is None or group is None:
+        return None
+    if group.by in sealed:
+        raise PayloadError(in_force.type, f"group by {group.by!r}: this process seals that field")
+    return group_of(group, in_force.type, body)
 
 
 def _sealed_by_class(job_type: JobType, in_force: InForce | None) -> tuple[str, ...]:
@@ -139,7 +151,9 @@ def _by_announcement(in_force: InForce, payload: Any) -> bytes:
     return body
 
 
-def _full_tail(job: NewJob, version: int, body: bytes, sealed: dict[str, str] | None, exclusion: Exclusion) -> bytes:
+def _full_tail(
+    job: NewJob, version: int, body: bytes, sealed: dict[str, str] | None, group: str | None, exclusion: Exclusion
+) -> bytes:
     envelope = Envelope(
         body=msgspec.Raw(body),
         version=version,
@@ -152,6 +166,7 @@ def _full_tail(job: NewJob, version: int, body: bytes, sealed: dict[str, str] | 
         given=job.id is not None,
         expires_ms=read(job, "expires"),
         priority=read(job, "priority"),
+        group=group,
         exclusion=exclusion,
     )
     return encode_tail(envelope, options)

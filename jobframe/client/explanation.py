@@ -118,10 +118,13 @@ def _waiting(standing: Standing) -> Iterator[Reason]:
     yield from _paused(standing)
     yield from _no_worker(standing)
     yield from _concurrency(standing)
+    yield from _resources(standing)
+    yield from _group(standing)
     yield from _rate_limit(standing)
     yield from _full(standing)
     if standing.before:
-        yield Reason("behind", f"{_count(standing.before, 'job')} of its type {_are(standing.before)} due before it")
+        whose = "type" if standing.group is None else "group"
+        yield Reason("behind", f"{_count(standing.before, 'job')} of its {whose} {_are(standing.before)} due before it")
 
 
 def _expired(standing: Standing) -> Iterator[Reason]:
@@ -162,6 +165,26 @@ def _concurrency(standing: Standing) -> Iterator[Reason]:
         parts.append(f"{_count(standing.ending, 'process')} that {_are(standing.ending)} ending, for {ends} at most")
     until_ms = standing.slot_ms if standing.slots == limit else None
     yield Reason("concurrency", f"{slots}: held by {', '.join(parts)}", until_ms, standing.running[:_MOST_NAMED])
+
+
+def _resources(standing: Standing) -> Iterator[Reason]:
+    for each in standing.resources:
+        if each.in_use + each.amount <= each.capacity:
+            continue
+        held_by = ", ".join(_holder(standing, job) for job in each.holders) or "processes that are ending"
+        lack = f"waiting for {each.amount} of resource `{each.name}`, {each.in_use}/{each.capacity} in use"
+        yield Reason("resource", f"{lack}: held by {held_by}", held_by=each.holders)
+
+
+def _group(standing: Standing) -> Iterator[Reason]:
+    if standing.group is None:
+        return
+    parts = [_holder(standing, each) for each in standing.group.holders]
+    if (more := standing.group.taken - len(parts)) > 0:
+        parts.append(f"{more} more")
+    limit = standing.in_force and standing.in_force.policy.group
+    full = f", {standing.group.taken}/{limit.concurrency} by `{limit.by}`" if limit else ""
+    yield Reason("group", f"its `group` is full{full}: held by {', '.join(parts)}", held_by=standing.group.holders)
 
 
 def _rate_limit(standing: Standing) -> Iterator[Reason]:

@@ -60,14 +60,26 @@ def changes(type: str, before: Policy, after: Policy, load: Load) -> Iterator[Ch
         old, new = getattr(before, attribute), getattr(after, attribute)
         if old != new:
             texts = written(attribute, old), written(attribute, new)
-            yield Change(type, key, *texts, _consequence(key, old, new, load))
+            if texts[0] != texts[1]:
+                yield Change(type, key, *texts, _consequence(key, old, new, load))
+    yield from _capacities(type, before, after, load)
+
+
+def _capacities(type: str, before: Policy, after: Policy, load: Load) -> Iterator[Change]:
+    """Tell of resources that the type goes on using and of which there will be more or fewer."""
+    known = {use.resource: use.capacity for use in before.uses}
+    for use in after.uses:
+        old = known.get(use.resource, use.capacity)
+        if old != use.capacity:
+            consequence = f"{load.waiting} waiting" if load.waiting else ""
+            yield Change(type, f"resources.{use.resource}", str(old), str(use.capacity), consequence)
 
 
 def _consequence(key: str, old: object, new: object, load: Load) -> str:
     match key, old, new:
         case "concurrency", _, int() if load.active > new:
             return f"{load.waiting} waiting, {load.active - new} over the new limit now: they run on"
-        case "concurrency" | "per_worker" | "rate_limit" | "expires", _, _ if load.waiting:
+        case "concurrency" | "per_worker" | "rate_limit" | "uses" | "group" | "expires", _, _ if load.waiting:
             return f"{load.waiting} waiting"
         case "max_waiting", _, int() if load.waiting > new:
             return f"{load.waiting} waiting: enqueue is refused until they are fewer"

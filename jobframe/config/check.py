@@ -17,7 +17,7 @@ from jobframe.config.schema import Config
 from jobframe.config.variables import word
 from jobframe.core.errors import JobframeError, PluginError, Problem, UnknownJobType
 from jobframe.core.jobtype import JobType
-from jobframe.core.named_fields import refused_unique
+from jobframe.core.named_fields import refused_field, refused_unique
 from jobframe.core.policy import KEYS, nearest
 
 __all__ = ["Plugin", "Report", "check", "missing"]
@@ -87,6 +87,8 @@ def check(
     _check_encrypt(found, job_types)
     _check_unique(found, job_types)
     _check_keys(found, job_types)
+    _check_uses(found, job_types)
+    _check_groups(found, job_types)
     found.warn_of_the_rest()
     return found.report()
 
@@ -229,13 +231,15 @@ def _unfit_place(job_type: JobType) -> str:
 
 def _check_concurrency(found: _Findings, job_types: Mapping[str, JobType]) -> None:
     for name, resolved in resolve(found.config, job_types).items():
-        if resolved.policy.concurrency is None or resolved.policy.run_in != "thread":
+        if resolved.policy.run_in != "thread" or not resolved.policy.exclusive:
             continue
+        policy = resolved.policy
+        key = "concurrency" if policy.concurrency is not None else "group" if policy.group is not None else "uses"
         message = (
             f"{name} is a plain def in a thread, which cannot be stopped: when this worker loses its lease, "
-            'another may start one job more than concurrency says; run_in = "process" makes it exact'
+            f'another may start one job more than {key} says; run_in = "process" makes it exact'
         )
-        _warn(found, name, resolved, "concurrency", message)
+        found.warnings.append(_problem(found.config, name, resolved, key, message))
 
 
 def _check_unique(found: _Findings, job_types: Mapping[str, JobType]) -> None:
@@ -251,15 +255,43 @@ def _check_unique(found: _Findings, job_types: Mapping[str, JobType]) -> None:
             message = (
                 f"{name}: the window outlasts keep_result: an enqueue may find a job whose record is no longer kept"
             )
-            _warn(found, name, resolved, "unique", message)
+            found.warnings.append(_problem(found.config, name, resolved, "unique", message))
 
 
-def _warn(found: _Findings, name: str, resolved: Resolved, key: str, message: str) -> None:
-    """Warn of *key* of type *name*, at the place that sets it."""
-    if resolved.sources[key][-1].origin == AUTHOR:
-        found.warnings.append(Problem(dotted(("jobs", name, key)), message))
-    else:
-        found.warn(_set_at(found.config, name, key), message)
+def _check_uses(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    """Refuse uses of what nobody declares, and of more than there is; a default that does not fit is told once."""
+    told: dict[Problem, list[str]] = {}
+    resources = found.config.resources
+    for name, resolved in resolve(found.config, job_types).items():
+        for use in resolved.policy.uses:
+            if use.resource not in resources:
+                hint = nearest(use.resource, list(resources)) if resources else ": it declares none"
+                message = f"resource {use.resource!r} is not declared in [resources]{hint}"
+            elif use.amount > use.capacity:
+                message = f"a job takes {use.amount} of {use.resource!r}, of which [resources] declares {use.capacity}"
+            else:
+                continue
+            told.setdefault(_problem(found.config, name, resolved, "uses", message), []).append(name)
+    for problem, names in told.items():
+        found.errors.append(attrs.evolve(problem, message=f"{problem.message} (used by {', '.join(names)})"))
+
+
+def _check_groups(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    for name, resolved in resolve(found.config, job_types).items():
+        policy, shape = resolved.policy, job_types[name].shape
+        by = (policy.group.by,) if policy.group else ()
+        if problem := refused_field(name, by, shape.fields, shape.sealed(policy.encrypt)):
+            found.errors.append(_problem(found.config, name, resolved, "group", f"{name}: group by: {problem}"))
+
+
+def _problem(config: Config, name: str, resolved: Resolved, key: str, message: str) -> Problem:
+    """Say *message* about what the strongest layer says of *key* for type *name*."""
+    origin = resolved.sources[key][-1].origin
+    if origin == AUTHOR:
+        return Problem(dotted(("jobs", name, key)), message)
+    if origin.startswith("env "):
+        return Problem("", message, origin.removeprefix("env "))
+    return config.lines.problem(_set_at(config, name, key), message)
 
 
 def _refuse(found: _Findings, name: str, key: str, part: str, message: str) -> None:

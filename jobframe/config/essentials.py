@@ -35,8 +35,8 @@ DEFAULT_PATH = Path("jobs.toml")
 """Read when no other file is named, and not missed when it is not there."""
 
 TABLES = (
-    "redis", "runtime", "defaults", "jobs", "schedules", "status", "arq", "logging", "plugins", "encryption",
-    "settings",
+    "redis", "runtime", "defaults", "jobs", "resources", "schedules", "status", "arq", "logging", "plugins",
+    "encryption", "settings",
 )  # fmt: skip
 """The tables that a jobs.toml may have."""
 

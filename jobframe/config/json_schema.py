@@ -16,6 +16,7 @@ import attrs
 
 from jobframe.config.essentials import TABLES
 from jobframe.config.resolve import chosen
+from jobframe.config.resources import read_resources
 from jobframe.config.schedules import NAME, ScheduleConfig
 from jobframe.config.schema import Config
 from jobframe.config.strict import is_duration, key_of
@@ -42,6 +43,7 @@ def json_schema(job_types: Mapping[str, JobType], settings: Mapping[str, type]) 
     special = {
         "defaults": _policy_of("Every key of a type, for all types."),
         "jobs": _map({name: _job(job_type) for name, job_type in job_types.items()}, _policy_of("A job type.")),
+        "resources": form_of(read_resources),
         "schedules": _schedules(job_types),
         "settings": _map({name: _class(cls) for name, cls in settings.items()}, {"type": "object"}),
     }

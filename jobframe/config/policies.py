@@ -51,11 +51,16 @@ def _mistakes(key: str, value: object, message: str) -> Iterator[tuple[KeyPath, 
     if not isinstance(value, Mapping):
         yield (key,), message
         return
+    told = False
     for part, part_value in value.items():
         try:
             parse_key(key, {part: part_value})
         except ValueError as error:
-            yield (key, part), str(error).removeprefix(f"{key} {part}: ")
+            if not str(error).startswith("lacks "):  # as a part by itself does
+                yield (key, part), str(error).removeprefix(f"{key} {part}: ")
+                told = True
+    if not told:
+        yield (key,), message
 
 
 def _unquoted(name: str, table: object) -> str:

@@ -16,6 +16,7 @@ from jobframe.config.environment import read_environment
 from jobframe.config.essentials import CONFIG, DEFAULT_PATH, TABLES
 from jobframe.config.lines import Lines, find_lines, in_file_order
 from jobframe.config.policies import read_job_tables, read_policy_table
+from jobframe.config.resources import read_resources
 from jobframe.config.schedules import read_schedules
 from jobframe.config.schema import (
     ArqConfig,
@@ -136,6 +137,7 @@ def _read_tables(tables: Mapping[str, Any], lines: Lines, problems: list[Problem
         runtime=_structure(tables, "runtime", RuntimeConfig, lines, problems),
         defaults=read_policy_table(tables.get("defaults", {}), ("defaults",), lines, problems),
         jobs=read_job_tables(tables.get("jobs", {}), lines, problems),
+        resources=read_resources(tables.get("resources", {}), lines, problems),
         schedules=read_schedules(tables.get("schedules", {}), lines, problems),
         status=_structure(tables, "status", StatusConfig, lines, problems),
         arq=_structure(tables, "arq", ArqConfig, lines, problems),

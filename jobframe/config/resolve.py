@@ -71,11 +71,14 @@ class _Layer:
 
 
 def _resolve_one(config: Config, job_type: JobType) -> Resolved:
-    layers = [*_declared(job_type), *_file(config, job_type.name)]
+    layers = [*_declared(job_type), *_file(config, job_type)]
     layers.append(_environment(config, below=_merge(layers)))
-    layers += [_given(config.environment.defaults), _given(config.environment.jobs.get(word(job_type.name), {}))]
+    layers += [
+        _given(_fitting(config.environment.defaults, job_type)),
+        _given(config.environment.jobs.get(word(job_type.name), {})),
+    ]
     return Resolved(
-        Policy(**_merge(layers)),
+        _with_capacities(Policy(**_merge(layers)), config.resources),
         {
             key: tuple(
                 Source(key, written(attribute, layer.values[attribute]), layer.origin(key))
@@ -85,6 +88,11 @@ def _resolve_one(config: Config, job_type: JobType) -> Resolved:
             for key, (attribute, _) in KEYS.items()
         },
     )
+
+
+def _with_capacities(policy: Policy, resources: Mapping[str, int]) -> Policy:
+    uses = tuple(attrs.evolve(use, capacity=resources.get(use.resource, 0)) for use in policy.uses)
+    return attrs.evolve(policy, uses=uses)
 
 
 def _merge(layers: list[_Layer]) -> dict[str, Any]:
@@ -111,11 +119,20 @@ def _by_kind(job_type: JobType) -> str:
     return "loop" if job_type.is_async else "thread"
 
 
-def _file(config: Config, name: str) -> list[_Layer]:
+def _fitting(defaults: Mapping[str, Any], job_type: JobType) -> dict[str, Any]:
+    """Leave out what cannot be meant for a type that lacks the field: a group of [defaults]."""
+    group = defaults.get("group")
+    group = group.value if isinstance(group, Given) else group
+    lacks = group is not None and group.by not in job_type.shape.fields
+    return {attribute: value for attribute, value in defaults.items() if not (lacks and attribute == "group")}
+
+
+def _file(config: Config, job_type: JobType) -> list[_Layer]:
     def layer(path: KeyPath, values: Mapping[str, Any]) -> _Layer:
         return _Layer(lambda key: f"[{dotted(path)}] {config.lines.where((*path, key))}".rstrip(), values)
 
-    return [layer(("defaults",), config.defaults), layer(("jobs", name), config.jobs.get(name, {}))]
+    name = job_type.name
+    return [layer(("defaults",), _fitting(config.defaults, job_type)), layer(("jobs", name), config.jobs.get(name, {}))]
 
 
 def _environment(config: Config, below: Mapping[str, Any]) -> _Layer:

@@ -236,6 +236,7 @@ class Config:
         runtime: ``[runtime]``.
         defaults: ``[defaults]``: `Policy` attribute → value.
         jobs: ``[jobs.*]``: job type → `Policy` attribute → value.
+        resources: ``[resources]``: name → units.
         schedules: ``[schedules.*]`` by name.
         status: ``[status]``.
         arq: ``[arq]``.
@@ -256,6 +257,7 @@ class Config:
     runtime: RuntimeConfig = RuntimeConfig()
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     jobs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    resources: Mapping[str, int] = attrs.field(factory=dict)
     schedules: Mapping[str, Schedule] = attrs.field(factory=dict)
     status: StatusConfig = StatusConfig()
     arq: ArqConfig = ArqConfig()

@@ -8,7 +8,9 @@ import attrs
 
 from jobframe.core.backoff import Backoff
 from jobframe.core.duration import format_ms
+from jobframe.core.group import Group
 from jobframe.core.rate import Rate
+from jobframe.core.resource import Use
 from jobframe.core.unique import Unique
 
 __all__ = ["plain", "written"]
@@ -20,7 +22,7 @@ def plain(attribute: str, value: Any) -> Any:
         return format_ms(value)
     if isinstance(value, tuple | list | set | frozenset):
         return [plain("", item) for item in value]
-    if isinstance(value, Rate):
+    if isinstance(value, Rate | Use):
         return str(value)
     if isinstance(value, Unique):
         return value.table
@@ -39,19 +41,19 @@ def written(attribute: str, value: object) -> str:
     match value:
         case None:
             return "none"
-        case Backoff():
-            return _backoff(value)
+        case Backoff() | Group():
+            return _table(value)
         case tuple():
             return f"[{', '.join(written('', item) for item in value)}]"
         case int() if attribute.endswith("_ms"):
             return f'"{format_ms(value)}"'
-        case str() | Rate():
+        case str() | Rate() | Use():
             return f'"{value}"'
         case _:
             return str(value)
 
 
-def _backoff(value: Backoff) -> str:
-    keys = {"strategy": "strategy", "base": "base_ms", "factor": "factor", "cap": "cap_ms", "jitter": "jitter"}
-    parts = (f"{key} = {written(attribute, getattr(value, attribute))}" for key, attribute in keys.items())
+def _table(value: Backoff | Group) -> str:
+    names = [field.name for field in attrs.fields(type(value))]
+    parts = (f"{name.removesuffix('_ms')} = {written(name, getattr(value, name))}" for name in names)
     return f"{{ {', '.join(parts)} }}"

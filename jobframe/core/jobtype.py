@@ -9,7 +9,7 @@ from functools import lru_cache, update_wrapper
 from typing import Any
 
 from jobframe.core.batch import LARGEST_BATCH
-from jobframe.core.named_fields import refused_unique
+from jobframe.core.named_fields import refused_field, refused_unique
 from jobframe.core.payload import Shape
 from jobframe.core.policy import parse_key
 from jobframe.core.signature import payload_class, payload_class_of_batch
@@ -78,6 +78,7 @@ class JobType:
             if field not in self.shape.fields:
                 raise ValueError(f"job type {name}: encrypt: {self.shape.refuse(field).problem}")
         _check_unique(self)
+        _check_group(self)
         update_wrapper(self, handler)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -161,6 +162,14 @@ def _check_unique(job_type: JobType) -> None:
     sealed = shape.sealed(job_type.policy.get("encrypt", ()))
     if unique and (refused := refused_unique(job_type.name, unique, shape.fields, sealed)):
         msg = f"job type {job_type.name}: unique {refused[0]}: {refused[1]}"
+        raise ValueError(msg)
+
+
+def _check_group(job_type: JobType) -> None:
+    group, shape = job_type.policy.get("group"), job_type.shape
+    by = (group.by,) if group else ()
+    if problem := refused_field(job_type.name, by, shape.fields, shape.sealed(job_type.policy.get("encrypt", ()))):
+        msg = f"job type {job_type.name}: group by: {problem}"
         raise ValueError(msg)
 
 

@@ -16,7 +16,9 @@ import attrs
 from jobframe.core.backoff import Backoff, Jitter, Strategy
 from jobframe.core.duration import parse_ms
 from jobframe.core.form import form_of, table, takes
+from jobframe.core.group import Group, parse_group
 from jobframe.core.rate import Rate, parse_rate
+from jobframe.core.resource import Use, parse_uses
 from jobframe.core.shown import shown
 from jobframe.core.unique import UNTIL_DONE, Mode, Unique
 
@@ -36,6 +38,8 @@ class Policy:
         concurrency: Jobs that may run at once over all workers; None is no limit.
         per_worker: Jobs that may run at once in one worker process; None is no limit.
         rate_limit: How often jobs may start over all workers; None is no limit.
+        uses: What each running job takes of the resources that several types share.
+        group: How many jobs with one value of a field of their payload may run at once; None is no limit.
         priority: Its share when a worker is full: high 4, normal 2, low 1.
         max_retries: Attempts after the first one.
         backoff: The wait between attempts.
@@ -57,6 +61,8 @@ class Policy:
     concurrency: int | None = None
     per_worker: int | None = None
     rate_limit: Rate | None = None
+    uses: tuple[Use, ...] = ()
+    group: Group | None = None
     priority: Priority = "normal"
     max_retries: int = 3
     backoff: Backoff = attrs.field(factory=Backoff)
@@ -71,6 +77,11 @@ class Policy:
     max_snoozes: int = 1_000
     encrypt: tuple[str, ...] = ()
     unique: Unique | None = None
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether jobs may not run beyond a limit of the fleet, not even while a worker is cut off."""
+        return self.concurrency is not None or self.group is not None or bool(self.uses)
 
 
 def parse_key(key: str, value: object) -> tuple[str, Any]:
@@ -237,6 +248,8 @@ KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "concurrency": ("concurrency", _whole(1, 1_000_000)),
     "per_worker": ("per_worker", _whole(1, 10_000)),
     "rate_limit": ("rate_limit", parse_rate),
+    "uses": ("uses", parse_uses),
+    "group": ("group", parse_group),
     "priority": ("priority", _one_of(*get_args(Priority))),
     "max_retries": ("max_retries", _whole(0, 10_000)),
     "backoff": ("backoff", parse_backoff),

@@ -189,7 +189,7 @@ class Execution:
         for claimed in self._unopened.forget():
             self._refuse(claimed, Interrupted())
         for attempt in list(self.running.values()):
-            if attempt.policy.concurrency is not None and attempt.policy.run_in != "thread" and not attempt.ended:
+            if attempt.policy.exclusive and attempt.policy.run_in != "thread" and not attempt.ended:
                 attempt.end("interrupt")
                 _log.warning("stopped: the lease may be lost", job=attempt.context.job_id)
 

@@ -87,6 +87,7 @@ class Options:
         given: Whether the caller chose its id.
         expires_ms: It never starts later than this after its enqueue; None leaves it to the policy.
         priority: Its own priority; None is the type's.
+        group: Its group, sixteen hexadecimal digits; None when its type has none.
         exclusion: Its exclusion key.
 
     """
@@ -94,6 +95,7 @@ class Options:
     given: bool = False
     expires_ms: int | None = None
     priority: str | None = None
+    group: str | None = None
     exclusion: Exclusion = NOT_EXCLUSIVE
 
     def encode(self) -> str:
@@ -103,6 +105,8 @@ class Options:
             parts.append(f";x{self.expires_ms}")
         if self.priority is not None:
             parts.append(f";p{WEIGHTS[self.priority]}")
+        if self.group is not None:
+            parts.append(f";t{self.group}")
         return "".join([*parts, self.exclusion.encode()])
 
 

@@ -13,7 +13,7 @@ from jobframe.store.store import Store
 
 __all__ = ["Examined", "Trouble", "examine"]
 
-Trouble = Literal["unheld", "unlisted", "lost", "stray", "locked", "leftover", "behind"]
+Trouble = Literal["unheld", "unlisted", "lost", "stray", "unlined", "placed", "locked", "leftover", "behind"]
 """
 What can be wrong with a job, in the order in which it is looked for and mended.
 
@@ -21,6 +21,8 @@ What can be wrong with a job, in the order in which it is looked for and mended.
 ``unlisted``: held by a worker, but not among the active ones. Mended by listing it.
 ``lost``: queued, but its payload is gone. Mended by ending it as failed.
 ``stray``: in no state; it would never run. Mended by queueing it.
+``unlined``: due and in no line of its group; it would never run. Mended by lining it up.
+``placed``: it keeps a place in its group and neither runs nor waits; fewer of the group run. Mended by freeing it.
 ``locked``: ended, but it still holds its exclusion key. Mended by freeing the key.
 ``leftover``: in no state, and something is still kept of it. Mended by dropping that.
 ``behind``: waiting for the end of a job that has ended or is gone. Mended by letting it start.
@@ -29,7 +31,7 @@ What can be wrong with a job, in the order in which it is looked for and mended.
 _STEP = 200
 """Entries per call: the server answers nobody else meanwhile."""
 
-_LEVELS = ("h", "n", "l")
+_LEVELS = ("h", "n", "l", "b")
 _KEPT = ("record", "reason", "result", "steps", "progress")
 
 
@@ -89,6 +91,8 @@ async def _indexes(store: Store) -> list[tuple[Trouble, str, str]]:
         *(("unlisted", each.worker, "") for each in now.workers),
         *(("lost", name, level) for name in types for level in _LEVELS),
         *(("stray", name, "") for name in types),
+        *(("unlined", name, "") for name in types),
+        *(("placed", name, "") for name in types),
         *(("locked", name, "") for name in types),
         *(("leftover", name, part) for name in types for part in _KEPT),
         *(("behind", name, "") for name in types),

@@ -16,7 +16,7 @@ from jobframe.store.policies import InForce, decode
 from jobframe.store.stats import WorkerStats
 from jobframe.store.store import Store
 
-__all__ = ["Running", "Standing", "read"]
+__all__ = ["FullGroup", "Running", "Shared", "Standing", "read"]
 
 
 @attrs.frozen
@@ -36,6 +36,42 @@ class Running:
     since_ms: int
 
 
+@attrs.frozen
+class Shared:
+    """
+    A resource that the job takes some of.
+
+    Attributes:
+        name: Its name.
+        amount: Units that the job takes.
+        capacity: Units that there are.
+        in_use: Units that running jobs of all types take.
+        holders: The longest running of those jobs, at most five.
+
+    """
+
+    name: str
+    amount: int
+    capacity: int
+    in_use: int
+    holders: tuple[Running, ...]
+
+
+@attrs.frozen
+class FullGroup:
+    """
+    The group that a job stands behind.
+
+    Attributes:
+        taken: Places taken: by jobs that run, and by jobs whose turn is before this one's.
+        holders: The longest running of them, at most five.
+
+    """
+
+    taken: int
+    holders: tuple[Running, ...]
+
+
 @attrs.frozen(kw_only=True)
 class Standing:
     """
@@ -44,7 +80,8 @@ class Standing:
     Attributes:
         now_ms: When that was so.
         job: The job.
-        before: Due jobs of its type that are claimed before it; 0 unless it is waiting.
+        before: Due jobs of its type, or of its group when that is full, that are claimed before it; 0 unless it is
+            waiting.
         expires_ms: After that it never starts; None is never.
         told_to_stop: Why its worker was asked to cancel it; None when it was not.
         in_force: The policy in force; None when nobody ever announced the type.
@@ -56,6 +93,8 @@ class Standing:
         running: The type's longest running jobs, at most 512; none unless *job* is waiting.
         workers: Every registered worker.
         behind: The live job with the same key whose end it waits for; its *since_ms* is 0 while it does not run.
+        resources: What jobs of the type take of the resources that types share; none unless *job* is waiting.
+        group: Its group, when the job waits for that to have room.
 
     """
 
@@ -73,6 +112,8 @@ class Standing:
     running: tuple[Running, ...] = ()
     workers: tuple[WorkerStats, ...] = ()
     behind: Running | None = None
+    resources: tuple[Shared, ...] = ()
+    group: FullGroup | None = None
 
 
 async def read(store: Store, id: str) -> Standing:
@@ -89,7 +130,8 @@ async def read(store: Store, id: str) -> Standing:
     answer = await store.run("explain", type_name, unique)
     if not answer:
         raise JobNotFound(id)
-    now, job, before, expires, told, document, paused, arrival, active, ending, slot, running, workers, behind = answer
+    (now, job, before, expires, told, document, paused, arrival, active, ending, slot, running, workers, behind,
+     shared, group) = answer  # fmt: skip
     return Standing(
         now_ms=int(now),
         job=answers.jobs(job)[0],
@@ -102,14 +144,21 @@ async def read(store: Store, id: str) -> Standing:
         slots=active + ending,
         ending=ending,
         slot_ms=int(float(slot)) if ending else None,
-        running=_running(type_name, running),
+        running=_running(running),
         workers=answers.workers(workers, int(now)),
-        behind=next(iter(_running(type_name, behind)), None),
+        behind=next(iter(_running(behind)), None),
+        resources=tuple(
+            Shared(answers.text(name), amount, capacity, in_use, _running(holders))
+            for name, amount, capacity, in_use, holders in answers.rows(shared, 5)
+        ),
+        group=FullGroup(group[0], _running(group[1])) if group else None,
     )
 
 
-def _running(type_name: str, flat: Sequence[Any]) -> tuple[Running, ...]:
+def _running(flat: Sequence[Any]) -> tuple[Running, ...]:
     return tuple(
-        Running(ids.join(type_name, answers.text(other)), answers.text(worker) or None, int(float(since)))
-        for other, since, worker in answers.rows(flat, 3)
+        Running(
+            ids.join(answers.text(type_name), answers.text(unique)), answers.text(worker) or None, int(float(since))
+        )
+        for type_name, unique, since, worker in answers.rows(flat, 4)
     )

@@ -61,6 +61,16 @@ class Keys:
         return self._plain("limits")
 
     @property
+    def uses(self) -> str:
+        """Hash: type → ``resource:amount,…`` of what each of its running jobs takes."""
+        return self._plain("uses")
+
+    @property
+    def resources(self) -> str:
+        """Hash: resource → how many units there are; what is in use is the sum over the running jobs."""
+        return self._plain("resources")
+
+    @property
     def paused(self) -> str:
         """Hash: type → JSON of who paused it and when."""
         return self._plain("paused")
@@ -107,8 +117,24 @@ class Keys:
         return self._plain(f"held:{worker}")
 
     def queue(self, type: str, level: str = "n") -> str:
-        """Sorted set: id → due time; level h is above, n at, l below the type's own priority."""
+        """Sorted set: id → due time; level h is above, n at, l below the type's own priority, b lined up by groups."""
         return self._plain(f"queue:{type}:{level}")
+
+    def turn(self, type: str) -> str:
+        """Sorted set: group and id of jobs that have a place in their group → whose turn it is first."""
+        return self._plain(f"turn:{type}")
+
+    def line(self, type: str, group: str) -> str:
+        """Sorted set: id → due time less what its priority is worth, of jobs whose group is full."""
+        return self._plain(f"line:{type}:{group}")
+
+    def group(self, type: str, group: str) -> str:
+        """Sorted set: id → 0 while it waits for its turn, then when it was claimed: what ``group`` is held against."""
+        return self._plain(f"group:{type}:{group}")
+
+    def groups(self, type: str) -> str:
+        """Sorted set: group with jobs behind it → the limit at which it was full, 0 when it has room."""
+        return self._plain(f"groups:{type}")
 
     def ended(self, state: str, type: str) -> str:
         """Sorted set: id → when it ended; state is completed, given, failed, cancelled or parked."""

@@ -214,7 +214,7 @@ def _laid_out(documents: Iterable[InForce]) -> list[str | bytes | int]:
         args += [
             doc.type, doc.digest, WEIGHTS[policy.priority], policy.concurrency or 0, policy.keep_completed,
             policy.keep_result_ms, policy.keep_failed_ms, policy.expires_ms or 0, policy.max_waiting or 0,
-            *_rate(policy), _pool(doc), _without_version(doc),
+            *_rate(policy), _group(policy), _uses(policy), _pool(doc), _without_version(doc),
         ]  # fmt: skip
     return args
 
@@ -223,6 +223,16 @@ def _rate(policy: Policy) -> tuple[int, int]:
     """Say how the type's starts are spaced, in microseconds (0 is not at all), and how many may come at once."""
     rate = policy.rate_limit
     return (rate.interval_us, rate.burst) if rate else (0, 0)
+
+
+def _group(policy: Policy) -> int:
+    """Say how many jobs of one group may run at once; 0 is no limit."""
+    return policy.group.concurrency if policy.group else 0
+
+
+def _uses(policy: Policy) -> str:
+    """Say what a job takes of the type's resources, and how much there is of each."""
+    return ",".join(f"{use}:{use.capacity}" for use in policy.uses)
 
 
 def _pool(doc: InForce) -> str:

@@ -11,6 +11,7 @@ from jobframe.config.reader import read
 from jobframe.core.errors import PluginError, UnknownJobType
 from jobframe.core.jobtype import JobType
 from jobframe.core.keyring import written
+from jobframe.core.payload import restricted
 
 
 @attrs.frozen
@@ -317,3 +318,75 @@ def test_a_window_of_the_author_is_told_without_a_line(report):
     (warning,) = report("", types=types).warnings
 
     assert ("", 0) == (warning.file, warning.line)
+
+
+def test_a_resource_that_nobody_declares_is_told_with_its_line_and_the_nearest_name(report):
+    found = report('[resources]\ngpus = 2\n[jobs."ingest.document"]\nuses = ["gpu:1"]')
+
+    message = "resource 'gpu' is not declared in [resources]: did you mean 'gpus'? (used by ingest.document)"
+    assert [f'jobs.toml:4: jobs."ingest.document".uses: {message}'] == list(map(str, found.errors))
+
+
+def test_a_resource_that_the_author_uses_must_be_declared_too(report, asynchronous):
+    types = {"a": asynchronous("a", uses=["gpu"]), "b": asynchronous("b", uses=["gpu:2"])}
+
+    assert ["jobs.a.uses", "jobs.b.uses"] == [problem.path for problem in report("", types=types).errors]
+    assert () == report("[resources]\ngpu = 2", types=types).errors
+
+
+def test_a_default_that_does_not_fit_the_resources_is_told_once(report, asynchronous):
+    types = {"a": asynchronous("a"), "b": asynchronous("b")}
+
+    found = report('[resources]\ngpu = 2\n[defaults]\nuses = ["gpu:3"]', types=types)
+
+    assert [
+        "jobs.toml:4: defaults.uses: a job takes 3 of 'gpu', of which [resources] declares 2 (used by a, b)"
+    ] == list(map(str, found.errors))
+
+
+def test_a_variable_that_names_an_unknown_resource_is_told_by_its_name(write, asynchronous):
+    write("[resources]\ngpu = 2")
+    variable = "JOBFRAME__JOBS__A__USES"
+
+    found = check(read(None, {variable: '["cpu:1"]'}), {"a": asynchronous("a")}, [INGEST])
+
+    assert [(variable, "resource 'cpu' is not declared in [resources]: did you mean 'gpu'? (used by a)")] == [
+        (problem.file, problem.message) for problem in found.errors
+    ]
+
+
+def test_a_plain_def_with_uses_is_warned_of_as_one_with_concurrency(report, plain):
+    found = report('[resources]\ngpu = 1\n[defaults]\nuses = ["gpu"]', types={"a": plain("a")})
+
+    assert ["defaults.uses"] == [problem.path for problem in found.warnings]
+    assert "one job more than uses says" in found.warnings[0].message
+
+
+@attrs.frozen
+class Report:
+    tenant: str = ""
+    note: str = restricted(default="")
+
+
+async def build(ctx, payload: Report):
+    """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [("tenat", "unknown field 'tenat': did you mean 'tenant'?"), ("note", "field 'note' is sealed")],
+)
+def test_a_group_by_a_field_that_cannot_group_is_told_with_its_line(report, field, why):
+    text = f'[jobs."report.build"]\n\ngroup = {{ by = "{field}", concurrency = 2 }}'
+
+    (problem,) = report(text, types={"report.build": JobType("report.build", 1, build, {})}).errors
+
+    assert str(problem).startswith(f'jobs.toml:3: jobs."report.build".group: report.build: group by: {why}')
+
+
+def test_a_group_by_a_field_that_the_deployment_seals_is_refused(report):
+    text = '[jobs."report.build"]\nencrypt = ["tenant"]\ngroup = { by = "tenant", concurrency = 2 }'
+
+    found = report(text, types={"report.build": JobType("report.build", 1, build, {})})
+
+    assert ["group by: field 'tenant' is sealed" in problem.message for problem in found.errors] == [True]

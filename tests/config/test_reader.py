@@ -355,3 +355,40 @@ def test_nothing_more_is_checked_when_it_is_not_known_what_may_be_imported(write
 
     assert 2 == len(raised.value.problems)
     assert 4 == raised.value.problems[1].line
+
+
+def test_resources_are_whole_numbers_by_name(write):
+    write("[resources]\ngpu = 2\nlicence-a = 5")
+
+    assert {"gpu": 2, "licence-a": 7} == read(None, {"JOBFRAME__RESOURCES__LICENCE_A": "7"}).resources
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("resources = 3", "jobs.toml:1: resources: expected a table of whole numbers, got a whole number"),
+        ("[resources]\ngpu = 0", "jobs.toml:2: resources.gpu: expected a whole number from 1 to 1000000, got 0"),
+        ("[resources]\ngpu = true", "jobs.toml:2: resources.gpu: expected a whole number, got true or false"),
+        ('[resources]\ngpu = "2"', "jobs.toml:2: resources.gpu: expected a whole number, got text"),
+    ],
+)
+def test_anything_else_in_resources_is_refused(write, text, problem):
+    write(text)
+
+    assert [problem] == problems_of()
+
+
+def test_a_resource_has_a_plain_name(write):
+    write('[resources]\n"GPU 1" = 2')
+
+    assert problems_of()[0].startswith('jobs.toml:2: resources."GPU 1": the name of a resource is a letter')
+
+
+def test_every_wrong_part_of_a_group_is_told_and_a_missing_one(write):
+    write("[defaults]\ngroup = { by = 3, concurrency = 0 }\n[jobs.a]\ngroup = { by = 'x' }")
+
+    assert [
+        "jobs.toml:2: defaults.group.by: expected the name of a field of the payload, got 3",
+        "jobs.toml:2: defaults.group.concurrency: expected a whole number from 1 to 1000000, got 0",
+        'jobs.toml:4: jobs.a.group: lacks concurrency: write it as { by = "tenant", concurrency = 2 }',
+    ] == problems_of()

@@ -13,6 +13,7 @@ from jobframe.config.reader import read
 from jobframe.config.resolve import Source, resolve
 from jobframe.config.schema import Config, Environment
 from jobframe.core.backoff import Backoff
+from jobframe.core.group import Group
 from jobframe.core.jobtype import JobType
 from jobframe.core.policy import KEYS, Policy, parse_key
 
@@ -21,6 +22,8 @@ VALUES: dict[str, list[Any]] = {
     "concurrency": [1, 2, 3],
     "per_worker": [1, 4],
     "rate_limit": ["10/s", "100/m"],
+    "group": [{"by": "e", "concurrency": 1}, {"by": "e", "concurrency": 2}],
+    "uses": [[], ["gpu:1"], ["gpu", "licence:2"]],
     "priority": ["high", "normal", "low"],
     "max_retries": [0, 1, 2],
     "backoff": ["none", "fixed", {"strategy": "linear", "base": "3s"}],
@@ -45,6 +48,7 @@ class Payload:
     b: str = ""
     c: str = ""
     d: str = ""
+    e: str = ""
 
 
 async def handler(ctx, payload: Payload):
@@ -155,3 +159,12 @@ def test_lists_and_absent_values_are_shown_as_toml_would_or_as_none(write, async
 
     assert '["TimeoutError", "aiohttp.ClientError"]' == sources["retry_on"][-1].value
     assert "none" == sources["expires"][-1].value
+
+
+def test_a_default_group_is_that_of_the_types_whose_payload_has_the_field(write, asynchronous):
+    write('[defaults]\ngroup = { by = "e", concurrency = 2 }')
+    types = {"a.b": JobType("a.b", 1, handler, {}), "c.d": asynchronous("c.d")}
+
+    for config in (read(None, {}), read(None, {"JOBFRAME__DEFAULTS__GROUP": '{ by = "e", concurrency = 2 }'})):
+        groups = {name: each.policy.group for name, each in resolve(config, types).items()}
+        assert {"a.b": Group("e", 2), "c.d": None} == groups

@@ -16,20 +16,24 @@ from tests.conformance.world import World
 Content = Mapping[str, Mapping[str, Any]]
 
 KNOWN = re.compile(
-    r"control|types|schedules|schedule:[A-Za-z0-9._-]+|limits|digests|runs-in|superseded|paused|passes|rates|workers|worker-info|claims|calls|clients|suspicions"
-    r"|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+|queue:[^:]+:[hnl]|(minute|hour):[^:]+:\d+"
-    r"|(history|active|leaving|needs|steps|progress|completed|given|failed|cancelled|parked|payload|record|reason|result|counters|total):[^:]+"
-    r"|(keys|lapses|behind):[^:]+"
+    r"control|types|schedules|schedule:[A-Za-z0-9._-]+|limits|uses|resources|digests|runs-in|superseded|paused|passes|rates"
+    r"|workers|worker-info|claims|calls|clients|suspicions|waiters|minutes|hours|(ready|due|wake):.+|(held|cancels):.+"
+    r"|queue:[^:]+:[hnlb]|(group|line):[^:]+:[0-9a-f-]{16}|(minute|hour):[^:]+:\d+"
+    r"|(history|active|leaving|turn|groups|needs|steps|progress|completed|given|failed|cancelled|parked):[^:]+"
+    r"|(payload|record|reason|result|counters|total|keys|lapses|behind):[^:]+"
 )
-LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "active:{}", "parked:{}")
+LIVE = ("queue:{}:h", "queue:{}:n", "queue:{}:l", "queue:{}:b", "active:{}", "parked:{}")
 ENDED = ("completed:{}", "given:{}", "failed:{}", "cancelled:{}")
-LIMITS = struct.Struct("<BBiIIdddIdI")
+LIMITS = struct.Struct("<BBiIIdddIdII")
 
 
 @attrs.frozen
 class Limits:
     paused: bool = False
     mixed: bool = True
+    uses: bool = False
+    grouped: bool = False
+    group: int = 0
     cap: int = 0
     interval: float = 0.0
     burst: int = 0
@@ -41,8 +45,18 @@ def limits_of(content: Content, type: str) -> Limits:
     if packed is None:
         return Limits()
     raw = packed.encode(errors="surrogateescape")
-    flags, _weight, cap, *_, interval, burst = LIMITS.unpack(raw[: LIMITS.size])
-    return Limits(bool(flags & 1), bool(flags & 2), cap, interval, burst, raw[LIMITS.size :].decode())
+    flags, _weight, cap, *_, interval, burst, group = LIMITS.unpack(raw[: LIMITS.size])
+    return Limits(
+        bool(flags & 1),
+        bool(flags & 2),
+        bool(flags & 4),
+        bool(flags & 8),
+        group,
+        cap,
+        interval,
+        burst,
+        raw[LIMITS.size :].decode(),
+    )
 
 
 def types_of(content: Content) -> set[str]:
@@ -66,7 +80,7 @@ def problems_in(content: Content, now: int, lowered: Collection[str] = (), lates
     problems = [f"unknown key {key}" for key in content if not KNOWN.fullmatch(key)]
     for name in sorted(types_of(content)):
         problems += (f"{name}: {problem}" for problem in _type_problems(content, name, now, lowered, max(now, latest)))
-    return [*problems, *_fleet_problems(content)]
+    return [*problems, *_resources(content, now, lowered), *_fleet_problems(content)]
 
 
 def states_in(content: Content, now: int) -> dict[str, str]:
@@ -89,6 +103,8 @@ def _type_problems(content: Content, type: str, now: int, lowered: Collection[st
     limits = limits_of(content, type)
     yield from _conservation(index)
     yield from _keys(index)
+    yield from _lines(content, type, limits)
+    yield from _places(content, type, limits, lowered)
     running = len(index("active:{}"))
     if limits.cap and running > limits.cap and type not in lowered:
         yield f"{running} run, {limits.cap} may"
@@ -138,6 +154,76 @@ def _keys(index: Index) -> Iterator[str]:
             yield f"{unique} runs before {first} has ended"
 
 
+def in_use_of(content: Content, resource: str, now: int) -> int:
+    """Add up what the taken slots of all types use of *resource*."""
+    total = 0
+    for name, text in content.get("uses", {}).items():
+        amounts = dict(each.split(":") for each in text.split(","))
+        leaving = [until for until in content.get(f"leaving:{name}", {}).values() if until >= now]
+        total += int(amounts.get(resource, 0)) * (len(content.get(f"active:{name}", {})) + len(leaving))
+    return total
+
+
+def _resources(content: Content, now: int, lowered: Collection[str]) -> Iterator[str]:
+    """No more of a resource is in use than there is, and every type that uses one is marked so."""
+    for name, units in content.get("resources", {}).items():
+        in_use = in_use_of(content, name, now)
+        if in_use > int(units) and name not in lowered:
+            yield f"{in_use} of {name} are in use, there are {units}"
+    users = content.get("uses", {}).keys()
+    marked = {name for name in content.get("limits", ()) if limits_of(content, name).uses}
+    yield from (f"{name} is marked as a user of resources or not, and the other is true" for name in users ^ marked)
+
+
+def _lacks_resources(content: Content, type: str, now: int) -> bool:
+    """Tell whether a job of *type* must wait for a resource."""
+    text = content.get("uses", {}).get(type, "")
+    uses = [each.split(":") for each in text.split(",") if each]
+    return any(in_use_of(content, name, now) + int(amount) > int(content["resources"][name]) for name, amount in uses)
+
+
+def _lines(content: Content, type: str, limits: Limits) -> Iterator[str]:
+    """Who is lined up stands in one line, and nobody stands behind a group that has room."""
+    lines = Counter(member[16:] for member in content.get(f"turn:{type}", {}))
+    behind = _by_group(content, "line", type)
+    raised = _raised(content, type, limits)
+    for group, members in behind.items():
+        lines.update(members.keys())
+        places = content.get(f"group:{type}:{group}", {})
+        if group[0] != "-" and group not in raised and 0 < limits.group > len(places):
+            yield f"{len(members)} stand behind in {group}, which has room"
+    if behind.keys() != content.get(f"groups:{type}", {}).keys():
+        yield f"groups with jobs behind: {behind.keys()} and {content.get(f'groups:{type}')}"
+    if lines != Counter(content.get(f"queue:{type}:b", {}).keys()):
+        yield f"{lines} are lined up, {content.get(f'queue:{type}:b')} should be"
+    if lines and not limits.grouped:
+        yield "has jobs lined up that no claim looks for"
+
+
+def _places(content: Content, type: str, limits: Limits, lowered: Collection[str]) -> Iterator[str]:
+    """A place belongs to a job, and no more of a group run than may."""
+    turns, active = content.get(f"turn:{type}", {}), content.get(f"active:{type}", {})
+    given_back = {name for level in "hnl" for name in content.get(f"queue:{type}:{level}", {})}
+    for group, places in _by_group(content, "group", type).items():
+        running = {name for name, since in places.items() if since > 0}
+        if 0 < limits.group < len(running) and group[0] != "-" and type not in lowered:
+            yield f"{len(running)} of group {group} run, {limits.group} may"
+        unused = running - active.keys() - given_back
+        unused |= {name for name in places.keys() - running if group + name not in turns}
+        yield from (f"{name} has a place in {group} and does not use it" for name in unused)
+
+
+def _by_group(content: Content, kind: str, type: str) -> dict[str, Mapping[str, float]]:
+    prefix = f"{kind}:{type}:"
+    return {key.removeprefix(prefix): members for key, members in content.items() if key.startswith(prefix)}
+
+
+def _raised(content: Content, type: str, limits: Limits) -> set[str]:
+    """Name the groups that the next claim gives more places."""
+    limit = limits.group or math.inf
+    return {group for group, full_at in content.get(f"groups:{type}", {}).items() if full_at < limit}
+
+
 def _scheduling(content: Content, type: str, limits: Limits, now: int, latest: int) -> Iterator[str]:
     """Judge that a type with a due job and a free slot is ready, or is looked at no later than its next due time."""
     for key in content:
@@ -145,9 +231,13 @@ def _scheduling(content: Content, type: str, limits: Limits, now: int, latest: i
         if kind in ("ready", "due") and lane != limits.lane and type in content[key]:
             yield f"stands in {key}, its lane is {limits.lane}"
     scores = [score for level in "hnl" for score in content.get(f"queue:{type}:{level}", {}).values()]
+    if limits.grouped and (content.get(f"turn:{type}") or _raised(content, type, limits)):
+        scores.append(now)
     leaving = [until for until in content.get(f"leaving:{type}", {}).values() if until >= now]
     taken = len(content.get(f"active:{type}", {})) + len(leaving)
     full = limits.cap and taken >= limits.cap
+    if _lacks_resources(content, type, now):
+        return  # the next claim that looks at it finds so, and whatever frees units arms it
     ready, due = type in content.get(f"ready:{limits.lane}", {}), content.get(f"due:{limits.lane}", {}).get(type)
     if not scores or limits.paused or full:
         if ready:

@@ -76,7 +76,7 @@ def test_every_part_of_unique_is_described():
 
 
 def test_every_table_is_one_of_known_keys_or_has_a_test_of_its_own():
-    assert {"defaults", "jobs", "schedules", "settings"} == set(TABLES) - CLASSES.keys()
+    assert {"defaults", "jobs", "resources", "schedules", "settings"} == set(TABLES) - CLASSES.keys()
 
 
 @pytest.mark.parametrize("table", CLASSES)

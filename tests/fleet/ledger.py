@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,11 +84,16 @@ class Ledger:
 
     def most_at_once(self, job: str = "") -> int:
         """Return how many runs of a type overlapped at most."""
+        return self.most_in_use({job: 1})
+
+    def most_in_use(self, amounts: Mapping[str, int]) -> int:
+        """Return what overlapping runs of these types took together at most, each run its type's amount."""
         edges = []
-        for run in self.runs(job):
-            edges.append((run.start, 1))
-            if run.end is not None:
-                edges.append((run.end, -1))
+        for job, amount in amounts.items():
+            for run in self.runs(job):
+                edges.append((run.start, amount))
+                if run.end is not None:
+                    edges.append((run.end, -amount))
         most = now = 0
         for _, step in sorted(edges):
             now += step

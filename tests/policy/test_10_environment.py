@@ -123,10 +123,15 @@ def test_a_value_is_toml_or_a_text_as_it_stands(key, text, attribute, value):
 
 
 def test_every_key_of_a_policy_can_be_given():
-    values = {"run_in": "process", "priority": "high", "rate_limit": "5/s", "backoff": "none"} | dict.fromkeys(
-        ("retry_on", "fail_on", "encrypt"), '["OSError"]'
-    )
-    values["unique"] = '{ window = "10m" }'
+    values = {
+        "run_in": "process",
+        "priority": "high",
+        "rate_limit": "5/s",
+        "backoff": "none",
+        "uses": '["gpu"]',
+        "unique": '{ window = "10m" }',
+        "group": '{ by = "x", concurrency = 2 }',
+    } | dict.fromkeys(("retry_on", "fail_on", "encrypt"), '["OSError"]')
     for key, (attribute, _) in KEYS.items():
         text = values.get(key, "7s" if attribute.endswith("_ms") else "7")
         config = read(None, {f"JOBFRAME__JOBS__MAIL_OTHER__{key.upper()}": text})

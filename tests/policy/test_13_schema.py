@@ -65,7 +65,7 @@ def problems_of(path, text):
         return error.problems
 
 
-@pytest.mark.parametrize("table", sorted({*TABLES} - {"jobs", "settings"}))
+@pytest.mark.parametrize("table", sorted({*TABLES} - {"jobs", "resources", "settings"}))
 def test_the_reader_knows_every_key_of_the_schema(schema, tmp_path, table):
     described = schema["properties"][table]
     keys = (schema["definitions"]["policy"] if table == "defaults" else described)["properties"]
@@ -101,6 +101,7 @@ def test_only_maps_take_keys_of_any_name(schema):
         ("properties", "jobs"),
         ("properties", "schedules"),
         ("properties", "schedules", "additionalProperties", "properties", "payload"),
+        ("properties", "resources"),
         ("properties", "settings"),
         ("properties", "settings", "additionalProperties"),
         ("properties", "settings", "properties", "sync", "properties", "sources"),
@@ -132,6 +133,8 @@ RIGHT = [
     '[schedules.nightly]\njob = "not.installed"\ncron = "0 2 * * *"\ntz = "UTC"\npayload = { any = [1] }',
     '[schedules."a.b"]\njob = "sync.source"\nevery = "15m"\noverlap = "queue-one"\nmisfire = "once"',
     '[defaults]\nunique = { window = "until-done" }\n[jobs."a.b".unique]\nby = []\nwindow = "10m"\nmode = "replace"',
+    '[resources]\ngpu = 2\n[defaults]\nuses = ["gpu:1", "licence"]',
+    '[defaults]\ngroup = { by = "tenant", concurrency = 2 }',
 ]
 
 
@@ -172,6 +175,16 @@ WRONG = [
     '[defaults]\nunique = { window = "0s" }',
     '[defaults]\nunique = { window = "for-ever" }',
     '[defaults]\nunique = { modes = "replace" }',
+    '[defaults]\nuses = "gpu:1"',
+    '[defaults]\nuses = ["gpu:0"]',
+    '[defaults]\ngroup = { by = "tenant" }',
+    '[defaults]\ngroup = { by = "a.b", concurrency = 2 }',
+    '[defaults]\ngroup = { by = "tenant", concurrency = 0 }',
+    '[defaults]\ngroup = { by = "tenant", concurrency = 2, limit = 3 }',
+    '[defaults]\ngroup = "tenant"',
+    "[resources]\ngpu = 0",
+    '[resources]\ngpu = "2"',
+    '[resources]\n"GPU 1" = 2',
     "[jobs.reembed.document]\nconcurrency = 4",
     '[jobs."reembed.document"]\nkeep_failed = 30',
     '[jobs."not.installed"]\nmax_retrys = 3',

@@ -6,9 +6,12 @@ for at = 2, #ARGV, PER_TYPE do
   local t = ARGV[at]
   if call('HGET', P .. 'digests', t) ~= ARGV[at + 1] then
     put_in_force(t, at)
-    arm(t, limits(t))
     changed[#changed + 1] = t
   end
 end
-if #changed > 0 then announce_policies() end
+for _, t in ipairs(changed) do arm(t, limits(t)) end
+if #changed > 0 then
+  arm_sharing(users()) -- there may be more of a resource, or a type uses less of it
+  announce_policies()
+end
 return changed

@@ -39,7 +39,7 @@ end
 -- Find out where jobs of one type are: those that ended are owed an answer, those that are nowhere are due again.
 local PLACES = {
   {key = 'queue:%s:n'}, {key = 'active:%s'}, {key = 'given:%s', ended = true}, {key = 'failed:%s', ended = true},
-  {key = 'cancelled:%s', ended = true}, {key = 'parked:%s'}, {key = 'queue:%s:h'}, {key = 'queue:%s:l'},
+  {key = 'cancelled:%s', ended = true}, {key = 'parked:%s'}, {key = 'queue:%s:h'}, {key = 'queue:%s:l'}, {key = 'queue:%s:b'},
   {key = 'completed:%s', ended = true}, -- of one that found its equal, made by another producer
 }
 local function sort_out(t, jobs)

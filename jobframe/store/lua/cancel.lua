@@ -7,17 +7,18 @@ local field = t .. '\t' .. id
 
 local function cancelled()
   local payload = call('HGET', P .. 'payload:' .. t, id)
-  if payload then release_key(t, id, payload_options(payload)) end
-  local p = limits(t)
+  local options, p = payload and payload_options(payload) or NONE, limits(t)
+  release_key(t, id, options)
+  leave_lines(t, p, by_groups(p, {id}, {options}))
   call('ZREM', P .. 'needs:' .. t, id)
   end_kept(t, 'cancelled', {id}, {reason})
   trim(t, p, 'cancelled', 2)
-  arm(t, p)
+  if p.uses then arm_sharing({[t] = true}) else arm(t, p) end
   announce_ends({field})
   return 'cancelled'
 end
 
-for _, set in ipairs({'queue:' .. t .. ':n', 'queue:' .. t .. ':h', 'queue:' .. t .. ':l', 'parked:' .. t}) do
+for _, set in ipairs({'queue:' .. t .. ':n', 'queue:' .. t .. ':h', 'queue:' .. t .. ':l', 'queue:' .. t .. ':b', 'parked:' .. t}) do
   if call('ZREM', P .. set, id) == 1 then return cancelled() end
 end
 if call('ZSCORE', P .. 'active:' .. t, id) then

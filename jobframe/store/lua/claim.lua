@@ -99,10 +99,10 @@ local function refuse(t, p, ids, reasons, expired)
 end
 
 -- Of what was taken from the queues, start what can start. Returns how many.
-local function start(t, p, ids, dues)
+local function start(t, p, ids, dues, groups)
   local payloads = call('HMGET', P .. 'payload:' .. t, unpack(ids))
   local started, started_dues, started_payloads, scored = {}, {}, {}, {}
-  local failed, reasons, expired = {}, {}, 0
+  local failed, reasons, vacated, vacated_options, expired = {}, {}, {}, {}, 0
   for i, id in ipairs(ids) do
     local payload = payloads[i]
     local options = payload and payload_options(payload) or NONE
@@ -122,7 +122,12 @@ local function start(t, p, ids, dues)
       if too_late then expired = expired + 1 end
       release_key(t, id, options)
     end
+    if started[#started] ~= id then
+      vacated[#vacated + 1], vacated_options[#vacated + 1] = id, groups and {group = groups[id]} or options
+    end
   end
+  if groups then note_starts(t, groups, started) end
+  if #vacated > 0 then vacate(t, p, by_groups(p, vacated, vacated_options)) end
   if #failed > 0 then refuse(t, p, failed, reasons, expired) end
   if #started > 0 then
     call('ZADD', P .. 'active:' .. t, unpack(scored))
@@ -136,8 +141,31 @@ local function debit(t, p, started)
   call('HSET', P .. 'rates', t, whole(arrival(t, p) + started * p.interval))
 end
 
+-- What started takes its share of the type's resources.
+local function use_resources(t, started)
+  for name, amount in pairs(users()[t] or NONE) do in_use[name] = used_of(name) + amount * started end
+end
+
 local function may_start(t, p, running)
   return (p.cap == 0 or running < p.cap) and (p.interval == 0 or rate_allows(t, p) > 0)
+    and (not p.uses or resources_allow(t) > 0)
+end
+
+-- Take the n jobs of a type that come next out of its queues: ids, due times, whether more could start, and the group of
+-- each when it has groups.
+local function next_jobs(t, p, n)
+  if p.grouped then
+    local lined_up, size = line_up_due(t, p, MOST_AT_ONCE)
+    handled, bytes = handled + lined_up, bytes + size
+    fill_raised(t, p, n)
+    local ids, dues, groups, more = take_turns(t, p, n)
+    return ids, dues, more or lined_up == MOST_AT_ONCE, groups
+  end
+  local ids, dues, taken, more = due_jobs(t, p, n)
+  for queue, count in pairs(taken) do
+    if count > 0 then call('ZREMRANGEBYRANK', P .. 'queue:' .. t .. ':' .. queue, 0, count - 1) end
+  end
+  return ids, dues, more
 end
 
 -- Take up to n jobs of a type at the head of its lane's ready index. Returns how many started, and its next pass when
@@ -149,21 +177,20 @@ local function take(t, p, pass, n)
     n = math.min(n, p.cap - running)
   end
   if p.interval > 0 then n = math.min(n, rate_allows(t, p)) end
+  if p.uses then n = math.min(n, resources_allow(t)) end
   if p.paused or n <= 0 then
     arm(t, p)
     return 0
   end
-  local ids, dues, taken, more = due_jobs(t, p, n)
+  local ids, dues, more, groups = next_jobs(t, p, n)
   if #ids == 0 then
     arm(t, p)
     return 0
   end
-  for queue, count in pairs(taken) do
-    if count > 0 then call('ZREMRANGEBYRANK', P .. 'queue:' .. t .. ':' .. queue, 0, count - 1) end
-  end
   handled = handled + #ids
-  local started, next_pass = start(t, p, ids, dues), pass + #ids / p.weight
+  local started, next_pass = start(t, p, ids, dues, groups), pass + #ids / p.weight
   if p.interval > 0 then debit(t, p, started) end
+  if p.uses then use_resources(t, started) end
   if more and may_start(t, p, running + started) then return started, next_pass end
   passes[#passes + 1], passes[#passes + 2] = t, next_pass
   arm(t, p)

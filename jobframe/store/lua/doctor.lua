@@ -5,13 +5,16 @@
 --   'unlisted' held jobs that are not among the active ones: concurrency is exceeded         repair: list them
 --   'lost'     queued jobs without a payload: they cannot run                                repair: end them as failed
 --   'stray'    payloads of jobs that are in no state: they would never run                   repair: queue them
+--   'unlined'  lined up for their turn in a group, but in no line: they would never run  repair: line them up
+--   'placed'   jobs that keep a place in their group and neither run nor wait for it     repair: free it
 --   'locked'   exclusion keys of jobs that have ended: no job can be made with them again    repair: free them
 --   'leftover' what is kept of jobs that are in no state: it would never be dropped          repair: drop it
 --   'behind'   jobs that wait for the end of one that has ended or is gone                   repair: let them start
 -- Returns: {next cursor or '0' when this index is done, entries looked at, type\tid of each one found ...}
 local what, subject, cursor, step, repair, queue = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1', ARGV[7]
 local t = subject
-local LIVE = {'queue:' .. t .. ':n', 'queue:' .. t .. ':h', 'queue:' .. t .. ':l', 'active:' .. t, 'parked:' .. t}
+local QUEUES = {'queue:' .. t .. ':n', 'queue:' .. t .. ':h', 'queue:' .. t .. ':l', 'queue:' .. t .. ':b'}
+local LIVE = {'active:' .. t, 'parked:' .. t, unpack(QUEUES)}
 local ENDED = {'failed:' .. t, 'cancelled:' .. t, 'completed:' .. t, 'given:' .. t}
 local found = {}
 
@@ -95,6 +98,37 @@ function look.stray()
         call('ZADD', P .. 'queue:' .. t .. ':' .. level, tonumber(string.sub(payload, 1, 13)) or now, id)
       end
     end
+  end
+  if repair and #found > 0 then arm(t, p) end
+  return entries
+end
+
+function look.unlined()
+  local entries, p = scan('ZSCAN', 'queue:' .. t .. ':b'), limits(t)
+  for i = 1, #entries, 2 do
+    local id, payload = entries[i], call('HGET', P .. 'payload:' .. t, entries[i])
+    local g = group_of(payload and payload_options(payload) or NONE)
+    if not call('ZSCORE', P .. 'turn:' .. t, g .. id) and not call('ZSCORE', P .. 'line:' .. t .. ':' .. g, id) then
+      found[#found + 1] = t .. '\t' .. id
+      if repair then line_up(t, p, {{id, tonumber(entries[i + 1]), 0, g}}) end
+    end
+  end
+  if repair and #found > 0 then arm(t, p) end
+  return entries
+end
+
+-- Groups with nobody behind are not looked at: nobody misses a place in them.
+function look.placed()
+  local entries, p = scan('ZSCAN', 'groups:' .. t), limits(t)
+  for i = 1, #entries, 2 do
+    local g, kept = entries[i], {}
+    for _, id in ipairs(call('ZRANGE', P .. 'group:' .. t .. ':' .. g, 0, -1)) do
+      local waits = call('ZSCORE', P .. 'turn:' .. t, g .. id)
+      if not waits and not stands_in({'active:' .. t, QUEUES[1], QUEUES[2], QUEUES[3]}, id) then
+        kept[#kept + 1], found[#found + 1] = id, t .. '\t' .. id
+      end
+    end
+    if repair and #kept > 0 then vacate(t, p, {[g] = kept}) end
   end
   if repair and #found > 0 then arm(t, p) end
   return entries

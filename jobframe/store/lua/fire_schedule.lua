@@ -37,7 +37,7 @@ end
 -- The jobs of the schedule that are live; none has a priority of its own.
 local live, waiting = {}, nil
 for job in string.gmatch(state[3] or '', '[^\t]+') do
-  local queued = call('ZSCORE', P .. 'queue:' .. t .. ':n', job)
+  local queued = call('ZSCORE', P .. 'queue:' .. t .. ':n', job) or call('ZSCORE', P .. 'queue:' .. t .. ':b', job)
   if queued or call('ZSCORE', P .. 'active:' .. t, job) then live[#live + 1] = job end
   waiting = waiting or (queued and job)
 end

@@ -15,9 +15,11 @@ local INDEXES = {
   {state = 'waiting', key = 'queue:%s:h', last = now},
   {state = 'waiting', key = 'queue:%s:n', last = now},
   {state = 'waiting', key = 'queue:%s:l', last = now},
+  {state = 'waiting', key = 'queue:%s:b', last = now},
   {state = 'delayed', key = 'queue:%s:h', first = FUTURE},
   {state = 'delayed', key = 'queue:%s:n', first = FUTURE},
   {state = 'delayed', key = 'queue:%s:l', first = FUTURE},
+  {state = 'delayed', key = 'queue:%s:b', first = FUTURE}, -- lined up, and then the clock was set back
   {state = 'failed', key = 'failed:%s', newest_first = true},
   {state = 'parked', key = 'parked:%s', newest_first = true},
   {state = 'cancelled', key = 'cancelled:%s', newest_first = true},

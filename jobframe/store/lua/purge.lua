@@ -4,11 +4,11 @@
 --       Age counts from a job's end, from its parking, or from when it came due.
 -- Returns: {how many were removed or would be, 1 when it should be called again}
 local t, state, age, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local QUEUES = {'queue:' .. t .. ':h', 'queue:' .. t .. ':n', 'queue:' .. t .. ':l'}
+local QUEUES = {'queue:' .. t .. ':h', 'queue:' .. t .. ':n', 'queue:' .. t .. ':l', 'queue:' .. t .. ':b'}
 local INDEXES = {waiting = QUEUES, delayed = QUEUES, parked = {'parked:' .. t}, failed = {'failed:' .. t},
                  cancelled = {'cancelled:' .. t}, completed = {'completed:' .. t, 'given:' .. t}}
 local LIVE = {waiting = true, delayed = true, parked = true}
-local ALL = #ARGV == 5
+local ALL, p = #ARGV == 5, limits(t)
 local bytes_left = 1048576 -- a live job's exclusion key stands in its payload: a batch ends after a mebibyte of them
 
 -- The latest time from which jobs go. A completed job whose id the caller chose answers a resend for a while, whoever
@@ -44,19 +44,21 @@ local function candidates(index, n)
   return meant
 end
 
--- Free the exclusion keys of live jobs; returns those that were reached before the batch was full.
+-- Free the exclusion keys and the places of live jobs; returns those that were reached before the batch was full.
 local function released(ids)
-  local reached, fields = {}, {}
+  local reached, fields, options = {}, {}, {}
   for i, id in ipairs(ids) do
     if bytes_left <= 0 then break end
     local payload = call('HGET', P .. 'payload:' .. t, id)
+    options[i] = payload and payload_options(payload) or NONE
     if payload then
       call('HDEL', P .. 'payload:' .. t, id) -- first: a job that goes with it, and stood behind it, gives it no key back
-      release_key(t, id, payload_options(payload), true)
+      release_key(t, id, options[i], true)
       bytes_left = bytes_left - #payload
     end
     reached[i], fields[i] = id, t .. '\t' .. id
   end
+  leave_lines(t, p, by_groups(p, reached, options))
   announce_ends(fields) -- whoever waits for one of them learns that it is gone
   return reached
 end
@@ -74,5 +76,5 @@ for _, index in ipairs(INDEXES[state]) do
     count = count + #ids
   end
 end
-if most > 0 and LIVE[state] then arm(t, limits(t)) end
+if most > 0 and LIVE[state] then arm(t, p) end
 return {count, most > 0 and (count >= most or bytes_left <= 0) and 1 or 0}

@@ -8,8 +8,9 @@ local function finds_equal(t, options)
 end
 
 -- Take a job out of the place where it waits. Returns when it was due; a parked one is due now.
-local function leave_place(t, id)
-  for level in pairs(BOOST) do
+local function leave_place(t, p, id, options)
+  leave_lines(t, p, by_groups(p, {id}, {options}))
+  for _, level in ipairs({'h', 'n', 'l', 'b'}) do
     local queue = P .. 'queue:' .. t .. ':' .. level
     local due = call('ZSCORE', queue, id)
     if due then
@@ -44,7 +45,7 @@ local function renew(t, p, id, when, tail, options)
   local old = payload_options(payload)
   local first = old.first or tonumber(string.sub(payload, 1, 13)) or now
   local after = old.after and is_live(t, old.after) and old.after
-  local due = leave_place(t, id)
+  local due = leave_place(t, p, id, old)
   if after then due = split_behind(call('HGET', P .. 'behind:' .. t, after)) or now end
   if when ~= '' then due = postponed(when, first, options) end
   local head = whole(now) .. ';f' .. whole(first) .. (after and ';a' .. after or '') .. (old.given and ';g' or '')

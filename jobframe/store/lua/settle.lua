@@ -14,7 +14,7 @@ local answer, stamp = earlier_answer(worker, number)
 if answer then return cmsgpack.unpack(answer) end
 
 local RESULTS_WORTH_A_LOOK = 16384 -- bytes of results in one call, from which on it looks whether memory is full
-local codes, recorded, refused, ended = {}, {}, {}, {} -- recorded: type\tid → kind
+local codes, recorded, refused, ended, freed = {}, {}, {}, {}, {} -- recorded: type\tid → kind; freed: types that use resources
 local cancelling = call('EXISTS', cancels) == 1
 local policies = {}
 local function policy(t)
@@ -131,6 +131,16 @@ local function hold_slots(t, group)
   variadic('ZADD', P .. 'leaving:' .. t, leaving)
 end
 
+-- The jobs' places in their groups go to those behind them, except that a thread's is kept as its slot is.
+local function give_up_places(t, p, kind, group)
+  local ids, options = {}, {}
+  for i, id in ipairs(group.ids) do
+    local keeps = kind == 'interrupted' and due_time(group.arguments[i]) > now
+    if (p.grouped or group.options[i].group) and not keeps then ids[#ids + 1], options[#options + 1] = id, group.options[i] end
+  end
+  if #ids > 0 then vacate(t, p, by_groups(p, ids, options)) end
+end
+
 local function requeue(t, p, kind, group)
   local queues = {h = {}, n = {}, l = {}}
   for i, id in ipairs(group.ids) do
@@ -138,7 +148,7 @@ local function requeue(t, p, kind, group)
     queue[#queue + 1], queue[#queue + 2] = due_time(group.arguments[i]), id
   end
   for name, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. name, queue) end
-  if kind == 'interrupted' and p.cap > 0 then hold_slots(t, group) end
+  if kind == 'interrupted' and (p.cap > 0 or p.uses) then hold_slots(t, group) end
   store_pairs(P .. 'record:' .. t, group.ids, group.data)
   call('HINCRBY', P .. 'counters:' .. t, kind, #group.ids)
 end
@@ -162,6 +172,7 @@ local function settle_group(t, kind, at, n)
   if #group.ids == 0 then return end
   variadic('HDEL', held, group.fields)
   variadic('ZREM', P .. 'active:' .. t, group.ids)
+  give_up_places(t, p, kind, group)
   local fields = group.fields
   if kind == 'completed' then
     complete(t, p, group)
@@ -174,7 +185,11 @@ local function settle_group(t, kind, at, n)
     end_with_reason(t, p, kind, group)
   end
   if cancelling then variadic('HDEL', cancels, fields) end
-  if p.cap > 0 or REQUEUES[kind] then arm(t, p) end
+  if p.uses then
+    freed[t] = true
+  elseif p.cap > 0 or p.grouped or REQUEUES[kind] then
+    arm(t, p)
+  end
 end
 
 local function observe(t, at, n)
@@ -223,6 +238,7 @@ while at <= #ARGV do
     at = at + 3 + 4 * n
   end
 end
+arm_sharing(freed)
 announce_ends(ended)
 if next(recorded) and is_member(worker) then
   call('HSET', P .. 'calls', worker, number .. ':' .. whole(now) .. ':' .. cmsgpack.pack(codes))

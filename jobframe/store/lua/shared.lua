@@ -43,19 +43,23 @@ local function read_fields(key, names)
 end
 
 -- The numbers of a type's policy in force: written by announce.lua, in the format that it packs.
-local LIMITS = '<BBi4I4I4dddI4dI4'
-local LIMITS_BYTES = 54
-local PAUSED, MIXED = 1, 2 -- bits of the first byte: paused; priorities other than the type's own were used
+local LIMITS = '<BBi4I4I4dddI4dI4I4'
+local LIMITS_BYTES = 58
+-- Bits of the first byte: paused; priorities other than the type's own were used; it uses resources; its jobs are lined
+-- up by groups.
+local PAUSED, MIXED, USES, GROUPED = 1, 2, 4, 8
 
 local function unpack_limits(packed)
   if not packed then
-    return {paused = false, mixed = true, weight = WEIGHT_OF_DEFAULT, cap = 0, version = 0,
+    return {paused = false, mixed = true, uses = false, grouped = false, group = math.huge, weight = WEIGHT_OF_DEFAULT, cap = 0, version = 0,
             keep_completed = 10000, keep_result = 3600000, keep_failed = 2592000000, expires = 0, max_waiting = 0, interval = 0,
             burst = 0, lane = NOBODY}
   end
-  local flags, weight, cap, version, keep_completed, keep_result, keep_failed, expires, max_waiting, interval, burst =
+  local flags, weight, cap, version, keep_completed, keep_result, keep_failed, expires, max_waiting, interval, burst, group =
     struct.unpack(LIMITS, packed)
-  return {paused = bit.band(flags, PAUSED) > 0, mixed = bit.band(flags, MIXED) > 0, weight = weight, cap = cap, version = version,
+  return {paused = bit.band(flags, PAUSED) > 0, mixed = bit.band(flags, MIXED) > 0, uses = bit.band(flags, USES) > 0,
+          grouped = bit.band(flags, GROUPED) > 0, group = group > 0 and group or math.huge,
+          weight = weight, cap = cap, version = version,
           keep_completed = keep_completed, keep_result = keep_result, keep_failed = keep_failed, expires = expires,
           max_waiting = max_waiting, interval = interval, burst = burst, lane = string.sub(packed, LIMITS_BYTES + 1)}
 end
@@ -65,16 +69,17 @@ local function limits(t)
 end
 
 -- The options of a job: what stands between the 13 digits of its enqueue time and the newline before its envelope.
--- ;g the caller chose the id  ;x<ms> expires  ;p<weight> priority  ;w<ms> window of its key  ;r replace  ;r<ms> its
--- max_wait  ;k<exclusion key>, always the last. The scripts put before these: ;f<ms> first enqueue, of a replaced payload
--- ;a<id> the job that it stands behind
+-- ;g the caller chose the id  ;x<ms> expires  ;p<weight> priority  ;t<group>, 16 hexadecimal digits
+-- ;w<ms> window of its key  ;r replace  ;r<ms> its max_wait  ;k<exclusion key>, always the last.
+-- The scripts put before these: ;f<ms> first enqueue, of a replaced payload  ;a<id> the job that it stands behind
 local NONE = {}
 local function parse_options(text)
   if text == '' then return NONE end
   local rest, key = string.match(text, '^(.-);k(.*)$')
   rest = rest or text
   local options = {text = text, key = key, given = string.find(rest, ';g', 1, true) ~= nil,
-                   expires = tonumber(string.match(rest, ';x(%d+)')), weight = tonumber(string.match(rest, ';p(%d)'))}
+                   expires = tonumber(string.match(rest, ';x(%d+)')), weight = tonumber(string.match(rest, ';p(%d)')),
+                   group = string.match(rest, ';t(%x+)')}
   if key and rest ~= '' then
     options.window, options.max_wait = tonumber(string.match(rest, ';w(%d+)')), tonumber(string.match(rest, ';r(%d+)'))
     options.replace = string.find(rest, ';r', 1, true) ~= nil
@@ -89,14 +94,15 @@ local function payload_options(payload)
   return newline and parse_options(string.sub(payload, 14, newline - 1)) or NONE -- damaged bytes have none
 end
 
+local function set_flags(t, change, flag)
+  local packed = call('HGET', P .. 'limits', t)
+  if packed then call('HSET', P .. 'limits', t, string.char(change(string.byte(packed), flag)) .. string.sub(packed, 2)) end
+end
+
 -- Remember that the type uses other priorities than its own, so that claims look into all three queues.
 local function mark_mixed(t, p)
   p.mixed = true
-  local packed = call('HGET', P .. 'limits', t)
-  if packed then
-    local flags = string.byte(packed)
-    call('HSET', P .. 'limits', t, string.char(bit.bor(flags, MIXED)) .. string.sub(packed, 2))
-  end
+  set_flags(t, bit.bor, MIXED)
 end
 
 -- Which of a type's three queues a job is about to stand in: h above, n at, l below the type's own priority. That one
@@ -148,6 +154,15 @@ local function earliest(t, p)
   return first
 end
 
+-- When the next job of a type can start as far as its queues say. Of a grouped type those that have a place in their group
+-- can at once, and so can those that a raised limit lets have one.
+local function next_due(t, p)
+  local first = earliest(t, p)
+  if not p.grouped or (first and first <= now) then return first end
+  if call('EXISTS', P .. 'turn:' .. t) == 1 or call('ZCOUNT', P .. 'groups:' .. t, '-inf', '(' .. p.group) > 0 then return now end
+  return first
+end
+
 -- The taken slots of a limited type: its running jobs, and those given back by a process that may not have ended yet.
 local function taken_slots(t)
   return call('ZCARD', P .. 'active:' .. t) + call('ZCOUNT', P .. 'leaving:' .. t, now, '+inf')
@@ -158,6 +173,63 @@ end
 local function next_slot(t, first)
   local until_ = tonumber(call('ZRANGEBYSCORE', P .. 'leaving:' .. t, now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
   return until_ and math.max(first, until_ + 1)
+end
+
+-- Resources that types share. What is in use of one is the sum over its users of taken slots times amount: like a slot,
+-- it cannot leak. Both are remembered for the length of a script; whoever changes slots before arm() tells it.
+local users_, in_use = nil, {}
+local function users()
+  if users_ then return users_ end
+  users_ = {}
+  local flat = call('HGETALL', P .. 'uses')
+  for i = 1, #flat, 2 do
+    local amounts = {}
+    for name, amount in string.gmatch(flat[i + 1], '([^:,]+):(%d+)') do amounts[name] = tonumber(amount) end
+    users_[flat[i]] = amounts
+  end
+  return users_
+end
+
+local function used_of(name)
+  if in_use[name] then return in_use[name] end
+  local total = 0
+  for t, amounts in pairs(users()) do
+    if amounts[name] then total = total + amounts[name] * taken_slots(t) end
+  end
+  in_use[name] = total
+  return total
+end
+
+-- How many jobs of a type its resources let start now; less than 1 while more is in use than there is.
+local function resources_allow(t)
+  local most = math.huge
+  for name, amount in pairs(users()[t] or NONE) do
+    local free = tonumber(call('HGET', P .. 'resources', name) or 0) - used_of(name)
+    most = math.min(most, math.floor(free / amount))
+  end
+  return most
+end
+
+-- The types that use a resource which one of these types uses, those included.
+local function sharing(types)
+  local names, found = {}, {}
+  for t in pairs(types) do
+    for name in pairs(users()[t] or NONE) do names[name] = true end
+  end
+  for t, amounts in pairs(users()) do
+    for name in pairs(amounts) do found[t] = found[t] or names[name] end
+  end
+  return found
+end
+
+-- As next_slot, for a type whose resources are used up: any type that shares them may make room.
+local function next_share(t, first)
+  local soonest
+  for other in pairs(sharing({[t] = true})) do
+    local at = next_slot(other, first)
+    soonest = at and math.min(soonest or at, at) or soonest
+  end
+  return soonest
 end
 
 -- A type with a rate may start jobs while its theoretical arrival time (microseconds) is less than a burst ahead. One that
@@ -185,8 +257,9 @@ end
 -- (paused, full or empty). Whatever frees a slot or adds a job calls this, so that no type stays out.
 local function arm(t, p)
   local ready, due = P .. 'ready:' .. p.lane, P .. 'due:' .. p.lane
-  local first = not p.paused and earliest(t, p)
+  local first = not p.paused and next_due(t, p)
   if first and p.cap > 0 and taken_slots(t) >= p.cap then first = next_slot(t, first) end
+  if first and p.uses and resources_allow(t) < 1 then first = next_share(t, first) end
   if first and p.interval > 0 and rate_allows(t, p) < 1 then first = math.max(first, rate_opens(t, p)) end
   if not first then
     call('ZREM', ready, t)
@@ -200,6 +273,13 @@ local function arm(t, p)
     call('ZADD', due, first, t)
     wake_at(p.lane, first)
   end
+end
+
+-- Slots of these types have become free: their resources make room for all that share them. Comes last in a script.
+local function arm_sharing(types)
+  if not next(types) then return end
+  in_use = {}
+  for t in pairs(sharing(types)) do arm(t, limits(t)) end
 end
 
 -- Does a record of this job exist? Every live, failed, cancelled or parked job has a payload; a completed one whose id

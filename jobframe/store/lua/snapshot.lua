@@ -12,16 +12,25 @@ local only, wanted = ARGV[2], ARGV[3]
 local COUNTERS = {'completed', 'failed', 'cancelled', 'parked', 'retried', 'snoozed', 'crashed', 'interrupted', 'expired'}
 COUNTERS[#COUNTERS + 1] = 'failed:' .. math.floor(now / 86400000)
 
+-- When the due job that has waited longest was due.
+local function oldest(t, p)
+  local first = earliest(t, p)
+  local lined_up = p.grouped and tonumber(call('ZRANGE', P .. 'queue:' .. t .. ':b', 0, 0, 'WITHSCORES')[2])
+  return lined_up and math.min(lined_up, first or lined_up) or first
+end
+
 local function append_type(rows, t, p)
   local waiting, delayed = 0, 0
-  for _, queue in ipairs(p.mixed and {':h', ':n', ':l'} or {':n'}) do
+  local queues = p.mixed and {':h', ':n', ':l'} or {':n'}
+  if p.grouped then queues[#queues + 1] = ':b' end
+  for _, queue in ipairs(queues) do
     local key = P .. 'queue:' .. t .. queue
     local all = call('ZCARD', key)
     local due = all > 0 and call('ZCOUNT', key, '-inf', now) or 0
     waiting, delayed = waiting + due, delayed + all - due
   end
   local row = {t, p.version > 0 and 1 or 0, p.cap, p.paused and 1 or 0, call('ZCARD', P .. 'active:' .. t),
-               call('ZCARD', P .. 'failed:' .. t), call('ZCARD', P .. 'parked:' .. t), waiting, delayed, waiting > 0 and whole(earliest(t, p)) or ''}
+               call('ZCARD', P .. 'failed:' .. t), call('ZCARD', P .. 'parked:' .. t), waiting, delayed, waiting > 0 and whole(oldest(t, p)) or ''}
   for _, value in ipairs(row) do rows[#rows + 1] = value end
   for _, count in ipairs(call('HMGET', P .. 'counters:' .. t, unpack(COUNTERS))) do rows[#rows + 1] = count or '' end
 end

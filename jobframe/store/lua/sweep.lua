@@ -89,6 +89,7 @@ for i = 1, math.min(8, #names) do
   drop_lapsed(t, 256)
   call('ZREMRANGEBYSCORE', P .. 'leaving:' .. t, '-inf', '(' .. now)
   call('HDEL', P .. 'counters:' .. t, 'failed:' .. today - 9)
+  if p.grouped and p.group == math.huge and not lines_left(t) then set_flags(t, bit.bxor, GROUPED) end
   arm(t, p)
 end
 call('HSET', P .. 'control', 'turn', turn + 8)

@@ -15,13 +15,14 @@ end
 local function take_back(worker, counter, n)
   local held, cancels = P .. 'held:' .. worker, P .. 'cancels:' .. worker
   local fields = call('HGETALL', held)
-  local policies, ended, taken = {}, {}, math.min(n, #fields / 2)
+  local types, ended, taken = {}, {}, math.min(n, #fields / 2)
   for i = 1, 2 * taken, 2 do
     local field = fields[i]
     local t, id = split_field(field)
     local _, due, options = split_held(fields[i + 1])
-    local p = policies[t] or limits(t)
-    policies[t] = p
+    types[t] = types[t] or {p = limits(t), lined_up = {}, ids = {}, options = {}}
+    local of = types[t]
+    local p = of.p
     call('ZREM', P .. 'active:' .. t, id)
     local record, counts = counted(call('HGET', P .. 'record:' .. t, id), counter)
     call('HSET', P .. 'record:' .. t, id, record)
@@ -33,16 +34,30 @@ local function take_back(worker, counter, n)
     elseif counter == 'crashed' and counts[2] >= POISON_CRASHES then
       state, reason = 'failed', 'poison: its worker died ' .. counts[2] .. ' times while it ran'
     end
+    local lines_up = not state and p.grouped and (due or now) <= now
+    if lines_up then
+      table.insert(of.lined_up, {id, due or now, BOOST[queue_of(t, p, options)], group_of(options)})
+    else
+      table.insert(of.ids, id)
+      table.insert(of.options, options)
+    end
     if state then
       end_kept(t, state, {id}, {reason})
       release_key(t, id, options)
       ended[#ended + 1] = field
-    else
+    elseif not lines_up then
       call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(t, p, options), due or now, id)
     end
     call('HDEL', held, field)
   end
-  for t, p in pairs(policies) do arm(t, p) end
+  local freed = {}
+  for t, of in pairs(types) do
+    local p = of.p
+    line_up(t, p, of.lined_up) -- together with giving their places up, so that they are the next in their groups
+    vacate(t, p, by_groups(p, of.ids, of.options))
+    if p.uses then freed[t] = true else arm(t, p) end
+  end
+  arm_sharing(freed)
   announce_ends(ended)
   return taken
 end
