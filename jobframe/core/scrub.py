@@ -102,8 +102,13 @@ def _found(text: str, values: Iterable[str]) -> Iterator[tuple[int, int]]:
 
 def _pieces(text: str, values: Iterable[str]) -> set[str]:
     """Return what *text* shares with *values* in pieces of 16 characters."""
-    of_text = set(_windows(text))
-    return {piece for value in values for piece in _windows(value) if piece in of_text}
+    of_text, found = set(_windows(text)), set[str]()
+    for value in values:
+        if len(value) > len(text):  # one of a log line and a whole document goes through the shorter
+            found.update(piece for piece in of_text if piece in value)
+        else:
+            found.update(piece for piece in _windows(value) if piece in of_text)
+    return found
 
 
 def _windows(text: str) -> Iterator[str]:
