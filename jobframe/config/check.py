@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from jobframe.config.lines import KeyPath, dotted, in_file_order
-from jobframe.config.resolve import AUTHOR, Resolved, resolve
+from jobframe.config.resolve import AUTHOR, BUILT_IN, Resolved, resolve
+from jobframe.config.room import misfits
 from jobframe.config.schedules import mistakes
 from jobframe.config.schema import Config
 from jobframe.config.variables import word
@@ -84,6 +85,7 @@ def check(
     _check_plugin_names(found)
     _check_run_in(found, job_types)
     _check_concurrency(found, job_types)
+    _check_room(found, job_types)
     _check_encrypt(found, job_types)
     _check_unique(found, job_types)
     _check_keys(found, job_types)
@@ -112,16 +114,18 @@ class _Findings:
         self.warnings: list[Problem] = []
         self._broken: dict[str, PluginError] = {}
 
-    def error(self, path: KeyPath, message: str) -> None:
-        self.errors.append(self.config.lines.problem(path, message))
+    def error(self, path: KeyPath, message: str, code: str = "") -> None:
+        self.errors.append(self.config.lines.problem(path, message, code))
 
-    def warn(self, path: KeyPath, message: str) -> None:
-        self.warnings.append(self.config.lines.problem(path, message))
+    def warn(self, path: KeyPath, message: str, code: str = "") -> None:
+        self.warnings.append(self.config.lines.problem(path, message, code))
 
     def needs(self, plugin: Plugin, path: KeyPath) -> None:
         """Note that the table at *path* belongs to *plugin*, which is not loaded by choice or because it is broken."""
         if plugin.state == "disabled":
-            self.warn(path, f"has no effect: plugin {plugin.name} is not loaded ({plugin.error})")
+            self.warn(
+                path, f"has no effect: plugin {plugin.name} is not loaded ({plugin.error})", code="plugin-not-loaded"
+            )
         elif plugin.name not in self._broken:
             place = f"{dotted(path)} ({self.config.lines.where(path)})"
             self._broken[plugin.name] = PluginError(plugin.name, f"{plugin.state}: {plugin.error}; needed for {place}")
@@ -133,7 +137,7 @@ class _Findings:
         for plugin in self.broken():
             if plugin.name not in self._broken:
                 message = f"plugin {plugin.name} of {plugin.distribution} is {plugin.state}: {plugin.error}"
-                self.warnings.append(Problem("", message))
+                self.warnings.append(Problem("", message, code="plugin-not-loaded"))
 
     def report(self) -> Report:
         return Report(in_file_order(self.errors), tuple(self._broken.values()), in_file_order(self.warnings))
@@ -201,13 +205,12 @@ def _check_plugin_names(found: _Findings) -> None:
     for index, entry in enumerate(found.config.plugins.allow or ()):
         name = Requirement(entry).name
         if canonicalize_name(name) not in distributions:
-            found.warn(
-                ("plugins", "allow", index), f"no installed plugin comes in {name!r}{_nearest(name, distributions)}"
-            )
+            message = f"no installed plugin comes in {name!r}{_nearest(name, distributions)}"
+            found.warn(("plugins", "allow", index), message, code="unknown-plugin")
     for index, name in enumerate(found.config.plugins.disable):
         if name not in found.plugins and canonicalize_name(name) not in distributions:
             hint = _nearest(name, {*found.plugins, *distributions})
-            found.warn(("plugins", "disable", index), f"no plugin {name!r} is installed{hint}")
+            found.warn(("plugins", "disable", index), f"no plugin {name!r} is installed{hint}", code="unknown-plugin")
 
 
 def _check_run_in(found: _Findings, job_types: Mapping[str, JobType]) -> None:
@@ -220,9 +223,8 @@ def _check_run_in(found: _Findings, job_types: Mapping[str, JobType]) -> None:
         kinds = "an async def" if job_types[names[0]].is_async else "a plain def"
         place = _unfit_place(job_types[names[0]])
         right = "loop" if place == "thread" else "thread"
-        found.error(
-            path, f'{kinds} handler cannot run in "{place}", only in "{right}" or "process": {", ".join(names)}'
-        )
+        message = f'{kinds} handler cannot run in "{place}", only in "{right}" or "process": {", ".join(names)}'
+        found.error(path, message, code="unfit-run-in")
 
 
 def _unfit_place(job_type: JobType) -> str:
@@ -239,7 +241,7 @@ def _check_concurrency(found: _Findings, job_types: Mapping[str, JobType]) -> No
             f"{name} is a plain def in a thread, which cannot be stopped: when this worker loses its lease, "
             f'another may start one job more than {key} says; run_in = "process" makes it exact'
         )
-        found.warnings.append(_problem(found.config, name, resolved, key, message))
+        found.warnings.append(_problem(found.config, name, resolved, key, message, "inexact-limit"))
 
 
 def _check_unique(found: _Findings, job_types: Mapping[str, JobType]) -> None:
@@ -255,7 +257,7 @@ def _check_unique(found: _Findings, job_types: Mapping[str, JobType]) -> None:
             message = (
                 f"{name}: the window outlasts keep_result: an enqueue may find a job whose record is no longer kept"
             )
-            found.warnings.append(_problem(found.config, name, resolved, "unique", message))
+            found.warnings.append(_problem(found.config, name, resolved, "unique", message, "window-over-keep"))
 
 
 def _check_uses(found: _Findings, job_types: Mapping[str, JobType]) -> None:
@@ -284,14 +286,15 @@ def _check_groups(found: _Findings, job_types: Mapping[str, JobType]) -> None:
             found.errors.append(_problem(found.config, name, resolved, "group", f"{name}: group by: {problem}"))
 
 
-def _problem(config: Config, name: str, resolved: Resolved, key: str, message: str) -> Problem:
+def _problem(config: Config, name: str, resolved: Resolved, key: str, message: str, code: str = "") -> Problem:
     """Say *message* about what the strongest layer says of *key* for type *name*."""
     origin = resolved.sources[key][-1].origin
-    if origin == AUTHOR:
-        return Problem(dotted(("jobs", name, key)), message)
-    if origin.startswith("env "):
-        return Problem("", message, origin.removeprefix("env "))
-    return config.lines.problem(_set_at(config, name, key), message)
+    found = config.lines.problem(_set_at(config, name, key), message)
+    if origin in (AUTHOR, BUILT_IN):
+        found = Problem(dotted(("jobs", name, key)), message)
+    elif origin.startswith("env "):
+        found = Problem("", message, origin.removeprefix("env "))
+    return attrs.evolve(found, code=code) if code else found
 
 
 def _refuse(found: _Findings, name: str, key: str, part: str, message: str) -> None:
@@ -304,15 +307,22 @@ def _refuse(found: _Findings, name: str, key: str, part: str, message: str) -> N
         found.error((*_set_at(found.config, name, key), part), message)
 
 
+def _check_room(found: _Findings, job_types: Mapping[str, JobType]) -> None:
+    for name, resolved in resolve(found.config, job_types).items():
+        for misfit in misfits(found.config, job_types[name], resolved):
+            text = f"{name}: {misfit.message}"
+            found.warnings.append(_problem(found.config, name, resolved, misfit.key, text, misfit.code))
+
+
 def _check_encrypt(found: _Findings, job_types: Mapping[str, JobType]) -> None:
     """Refuse names of fields that a type does not have; in ``[defaults]`` they may be those of other types."""
     for name, table in found.config.jobs.items():
         if name in job_types and (problem := _not_there(table.get("encrypt", ()), job_types[name])):
-            found.error(("jobs", name, "encrypt"), problem)
+            found.error(("jobs", name, "encrypt"), problem, code="unknown-field")
     for name, job_type in job_types.items():
         given = found.config.environment.jobs.get(word(name), {}).get("encrypt")
         if given is not None and (problem := _not_there(given.value, job_type)):
-            found.errors.append(Problem("", problem, given.variable))
+            found.errors.append(Problem("", problem, given.variable, code="unknown-field"))
 
 
 def _not_there(fields: Collection[str], job_type: JobType) -> str:
@@ -332,7 +342,7 @@ def _check_keys(found: _Findings, job_types: Mapping[str, JobType]) -> None:
                 f"has restricted fields ({', '.join(sealed)}), and {config.encryption.keys_env} holds no key: none of "
                 "its jobs can be enqueued or run here; `jobframe keys new` makes a key"
             )
-            found.warnings.append(Problem(dotted(("jobs", name)), message))
+            found.warnings.append(Problem(dotted(("jobs", name)), message, code="no-key"))
 
 
 def _set_at(config: Config, name: str, key: str) -> KeyPath:

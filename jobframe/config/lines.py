@@ -51,11 +51,16 @@ class Lines:
         line = self.of(path)
         return f"{self.file}:{line}" if line else self.file
 
-    def problem(self, path: KeyPath, message: str) -> Problem:
-        """Say *message* about the value at *path* of this file, or of the variable that set it."""
-        if variable := self._variable(path):
-            return Problem(dotted(path), message, variable)
-        return Problem(dotted(path), message, self.file, self.of(path))
+    def problem(self, path: KeyPath, message: str, code: str = "") -> Problem:
+        """Say *message* about the value at *path* of this file, or of the variable that set it; *code* may be given."""
+        variable = self._variable(path)
+        place = (variable, 0) if variable else (self.file, self.of(path))
+        found = Problem(dotted(path), message, *place)
+        return attrs.evolve(found, code=code) if code else found
+
+    def names(self, path: KeyPath) -> bool:
+        """Tell whether the file or a variable sets the value at *path*."""
+        return path in self.numbers or path in self.variables
 
     def _variable(self, path: KeyPath) -> str:
         lengths = range(len(path), 0, -1)

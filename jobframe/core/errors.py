@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,15 @@ class JobframeError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined] # not in the stub
 
 
+_UNKNOWN = re.compile(r"unknown (key|table|plugin|job type)\b")
+_HINT = re.compile(r": ((?:did you mean|known are) .*)$")
+
+
+def _kind(problem: Problem) -> str:
+    found = _UNKNOWN.match(problem.message)
+    return f"unknown-{found[1].replace('job ', '')}" if found else "invalid"
+
+
 @attrs.frozen
 class Problem:
     """
@@ -53,6 +63,7 @@ class Problem:
         message: What is wrong and what would be right; never a secret.
         file: The file it stands in, or the name of the environment variable; empty when neither.
         line: Line in that file, from 1; 0 when not known.
+        code: What kind of mistake, one word for programs.
 
     """
 
@@ -60,6 +71,13 @@ class Problem:
     message: str
     file: str = ""
     line: int = 0
+    code: str = attrs.field(default=attrs.Factory(_kind, takes_self=True), eq=False)
+
+    @property
+    def hint(self) -> str:
+        """The end of the message that names what was probably meant, or what is known; empty when there is none."""
+        found = _HINT.search(self.message)
+        return found[1] if found else ""
 
     def __str__(self) -> str:
         """``file:line: path: message``, without the parts that are not known."""

@@ -129,3 +129,12 @@ def test_every_error_has_an_example_here_and_is_public():
 )
 def test_a_problem_says_where_it_stands_as_far_as_is_known(problem, text):
     assert text == str(problem)
+
+
+def test_a_problem_says_what_kind_it_is_and_what_was_probably_meant():
+    unknown = Problem("defaults.x", "unknown key 'x': did you mean 'y'?")
+    assert ("unknown-key", "did you mean 'y'?") == (unknown.code, unknown.hint)
+    assert "unknown-type" == Problem("", "unknown job type 'a.b': none are installed").code
+    assert ("invalid", "") == (Problem("a", "is wrong").code, Problem("a", "is wrong").hint)
+    assert "drift" == Problem("a", "is wrong", code="drift").code
+    assert Problem("a", "is wrong", code="drift") == Problem("a", "is wrong")
