@@ -14,7 +14,7 @@ from jobframe.core.policy import KEYS, Policy
 
 __all__ = ["Change", "Load", "changes", "for_next_start"]
 
-_AT_ONCE = {"defaults", "jobs", "schedules", "runtime.max_jobs", "runtime.policy"}
+_AT_ONCE = {"defaults", "jobs", "resources", "schedules", "runtime.max_jobs", "runtime.policy"}
 """What a running worker takes over when it reads jobs.toml again."""
 
 
