@@ -143,7 +143,7 @@ async def test_a_job_that_was_encoded_under_an_older_policy_is_sealed_before_it_
         after = attrs.evolve(before, policy=attrs.evolve(before.policy, encrypt=("text",)), digest="of another")
         await policies.apply(fleet.jobs.store, [after])
 
-        handle = await jobs.enqueue("work.loop", {"do": "length", "text": SECRET}, id="mine")
+        handle = await jobs.enqueue("work.loop", {"do": "length", "text": SECRET})
 
         assert ["text"] == list((await envelope(fleet, handle.id)).sealed)
         await fleet.jobs.resume("work.loop")
