@@ -92,7 +92,8 @@ class Queues(Troubles, Operators):
         assert {} == self.run(examine(self.world.store)).troubles
         states = states_in(self.dump(), self.world.now)
         for job in self.model.jobs.values():
-            assert job.id in states or job.unique not in left.get(f"payload:{job.type}", {})
+            if job.type in self.model.policies:  # the doctor finds a type that nobody announced by its queue alone
+                assert job.id in states or job.unique not in left.get(f"payload:{job.type}", {})
         self.everything_ends()
         self.begin_anew()
 
