@@ -88,12 +88,13 @@ class Deployment:
         workers = self.jobs.store.keys.workers
         await until(lambda: self.server.redis.zcard(workers) == count, f"{count} workers", self._check)
 
-    async def enqueue(self, count: int, *types: str, at_once: int = 100) -> None:
-        """Enqueue *count* jobs over *types* in turn, so many of one type in a call."""
+    async def enqueue(self, count: int, *types: str, at_once: int = 100, numbered: bool = False) -> None:
+        """Enqueue *count* jobs over *types* in turn, so many of one type in a call; *numbered* ones differ."""
         types = types or tuple(self.types)
         calls = [at_once] * (count // at_once) + [count % at_once] * bool(count % at_once)
         for number, size in enumerate(calls):
-            await self.jobs.enqueue_many([(types[number % len(types)], {"n": each}) for each in range(size)])
+            first = number * at_once if numbered else 0
+            await self.jobs.enqueue_many([(types[number % len(types)], {"n": first + each}) for each in range(size)])
 
     async def settled(self, count: int, *types: str) -> float:
         """

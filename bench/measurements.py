@@ -11,8 +11,8 @@ from bench.figure import Figure, Measurement, Run
 __all__ = ["NAMES", "all_figures", "find", "measure"]
 
 NAMES = (
-    "drain", "enqueue", "latency", "handover", "redis_cpu", "memory", "claim_depth", "processes", "many_types", "idle",
-    "worker_memory", "startup", "metrics", "children", "embedding", "calls",
+    "drain", "enqueue", "latency", "handover", "redis_cpu", "memory", "claim_depth", "processes", "many_types",
+    "whole_policy", "idle", "worker_memory", "startup", "metrics", "children", "embedding", "calls",
 )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.fleet.workers import ROOT, until
 
-PRODUCERS, KEYS, TIMES = 10, 1_000, 10
-"""Each of them enqueues each key so often: a hundred times in all."""
+PRODUCERS, KEYS, TIMES = 10, 1_000, 100
+"""Each of them enqueues each key so often: a million calls' worth of jobs, of which a thousand are made."""
 
 PRODUCER = Path(__file__).with_name("producer.py")
 
