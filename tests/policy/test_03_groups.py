@@ -18,6 +18,7 @@ from jobframe.core.resource import Use
 from jobframe.store import doctor, inspect, policies, purge
 from jobframe.store import explain as standing
 from jobframe.store.codec import Record
+from tests.conformance.invariants import broken
 from tests.conformance.world import DAY, LEASE_MS, MINUTE, SECOND, World, job_type
 from tests.fleet.workers import until
 
@@ -174,6 +175,18 @@ async def test_a_dead_workers_place_goes_to_the_job_that_was_due_first(world):
     assert ["first"] == await uniques(world, "w2")
 
 
+async def test_a_job_that_was_to_be_cancelled_leaves_its_place_with_its_dead_worker(world):
+    await world.join("w1", "t", group=by(1))
+    await queue(world, A, "first", "second")
+    await world.claim("w1")
+    await world.join("w2", "t", group=by(1))
+    assert "active" == await world.cancel("t:first")
+
+    await world.bury("w1")
+
+    assert ["second"] == await uniques(world, "w2")
+
+
 async def test_a_leaving_worker_gives_its_places_back(world):
     await world.join("w1", "t", group=by(2))
     await queue(world, A, "1", "2", "3", "4")
@@ -205,6 +218,7 @@ async def test_a_cancelled_job_leaves_its_line(world, which):
 
     assert "cancelled" == await world.cancel(f"t:{which}")
 
+    assert [] == await broken(world)
     world.now += SECOND
     rest = []
     while jobs := (await world.claim()).jobs:
@@ -530,3 +544,48 @@ async def test_killed_workers_never_let_more_of_a_group_run_than_it_says(fleet):
     assert 150 == counts["completed"]
     for name, jobs in ids.items():
         assert 1 <= fleet.ledger.most_in_use(dict.fromkeys(jobs, 1)) <= 2, name
+
+
+async def test_a_replaced_payload_moves_the_job_to_the_group_of_the_new_one(world):
+    await world.join("w1", "t", group=by(1))
+    await queue(world, A, "a1", "a2")
+    await queue(world, A, "x", key="k", replace=True)
+    await world.claim()
+
+    assert ["x"] == await world.enqueue("t", "y", group=B, key="k", replace=True)
+
+    assert ["x"] == await uniques(world)
+    assert {"waiting": 1, "active": 2} == await world.counts()
+
+
+async def test_a_successor_takes_no_place_before_its_forerunner_has_ended(world):
+    await world.join("w1", "t", group=by(2))
+    await queue(world, A, "x", key="k", replace=True)
+    (running,) = (await world.claim()).jobs
+    await queue(world, A, "successor", key="k", replace=True)
+    world.now += 2 * MINUTE
+    world.renew("w1")
+    await queue(world, A, "other")
+
+    assert ["other"] == await uniques(world) + await uniques(world)
+    await world.complete("w1", [running])
+    assert ["successor"] == await uniques(world)
+
+
+async def test_a_schedule_sees_its_job_that_waits_for_its_group(world):
+    await world.join("w1", "t", group=by(1))
+    await queue(world, A, "first")
+    await world.claim()
+    await queue(world, A, "nightly@1", given=True)
+    keys = world.store.keys
+    await world.store.redis.hset(
+        f"{keys.prefix}schedule:nightly", mapping={"version": 1, "slot": 0, "jobs": "nightly@1"}
+    )
+    in_force = await policies.read(world.store)
+
+    answer = await world.store.run(
+        "fire_schedule", "nightly", 1, world.now, MINUTE, "skip", "t", in_force["t"].version, "nightly@2",
+        b";g;t" + A.encode() + b'\n{"body":{}}',
+    )  # fmt: skip
+
+    assert [b"LIVE", b"nightly@1"] == answer[1:]
