@@ -112,6 +112,7 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
     parts = Parts(
         url=url,
         namespace=config.redis.namespace,
+        durability=config.runtime.durability,
         plan=_plan(project),
         reread=_Reread(project),
         settings=project.settings,
@@ -179,6 +180,7 @@ def open_child(path: Path | None, url: str) -> ChildParts:
         settings=project.settings,
         url=url,
         namespace=project.config.redis.namespace,
+        durability=project.config.runtime.durability,
         keyring=project.config.keyring,
     )
 

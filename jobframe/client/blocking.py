@@ -148,7 +148,7 @@ class SyncJobs:
 
 @contextmanager
 def open_blocking(
-    url: str, namespace: str, import_plugin: Callable[[str], None], keyring: Callable[[], Keyring]
+    url: str, namespace: str, durability: str, import_plugin: Callable[[str], None], keyring: Callable[[], Keyring]
 ) -> Iterator[SyncJobs]:
     """Open the queues of *namespace* at *url*, with an event loop in a thread of its own."""
     loop = asyncio.new_event_loop()
@@ -156,7 +156,7 @@ def open_blocking(
     thread.start()
     run = runner(loop)
     try:
-        jobs = run(_open(url, namespace, import_plugin, keyring))
+        jobs = run(_open(url, namespace, durability, import_plugin, keyring))
         try:
             yield SyncJobs(jobs, run)
         finally:
@@ -167,8 +167,10 @@ def open_blocking(
         loop.close()
 
 
-async def _open(url: str, namespace: str, import_plugin: Callable[[str], None], keyring: Callable[[], Keyring]) -> Jobs:
-    return Jobs(Store(url, namespace), import_plugin, keyring)
+async def _open(
+    url: str, namespace: str, durability: str, import_plugin: Callable[[str], None], keyring: Callable[[], Keyring]
+) -> Jobs:
+    return Jobs(Store(url, namespace, durability), import_plugin, keyring)
 
 
 async def _close(jobs: Jobs) -> None:

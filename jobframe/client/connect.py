@@ -34,7 +34,7 @@ async def connect(url: str | None = None, *, config: str | os.PathLike[str] | No
         StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
 
     """
-    store = Store(*locate(url, config))
+    store = Store(*locate(url, config), essentials.durability(config))
     jobs = Jobs(store, importer(config), keyring(config))
     try:
         yield jobs
@@ -53,7 +53,7 @@ def connect_sync(url: str | None = None, *, config: str | os.PathLike[str] | Non
         StoreUnavailable: No URL is set and no server runs in ``.jobframe/``.
 
     """
-    with open_blocking(*locate(url, config), importer(config), keyring(config)) as jobs:
+    with open_blocking(*locate(url, config), essentials.durability(config), importer(config), keyring(config)) as jobs:
         yield jobs
 
 

@@ -1,5 +1,5 @@
 """
-What a producer needs of the configuration, read without the rest: where the server is, and which plugins it may import.
+What a producer needs of the configuration, read without the rest: the server, durability, plugins it may import, keys.
 
 Classes, lines and nearest names cost a short-lived producer more than its work, so one table is looked at alone;
 whatever is not plainly right in it is left to the reader, which says what is wrong.
@@ -10,14 +10,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import tomli
 
 from jobframe.core.errors import ConfigError, Problem
 from jobframe.core.keyring import Keyring, parse_keyring
 
-__all__ = ["CONFIG", "DEFAULT_PATH", "KEYS_ENV", "PREFIX", "REDIS_URL", "TABLES", "importable", "keyring", "locate"]
+__all__ = [
+    "CONFIG",
+    "DEFAULT_PATH",
+    "KEYS_ENV",
+    "PREFIX",
+    "REDIS_URL",
+    "TABLES",
+    "Durability",
+    "durability",
+    "importable",
+    "keyring",
+    "locate",
+]
+
+Durability = Literal["best-effort", "aof", "replicated"]
 
 CONFIG = "JOBFRAME_CONFIG"
 """Variable that names the file."""
@@ -58,6 +72,23 @@ def locate(
 
     redis = read(path, environ).redis
     return redis.url, redis.namespace
+
+
+def durability(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Durability:
+    """
+    Return ``durability`` of ``[runtime]``, as `reader.read` does.
+
+    Raises:
+        ConfigError: The file cannot be read or is wrong.
+
+    """
+    table = _look("runtime", path, environ)
+    for word in get_args(Durability):
+        if table is not None and table.get("durability", "aof") == word:
+            return cast("Durability", word)
+    from jobframe.config.reader import read  # noqa: PLC0415 - as above
+
+    return read(path, environ).runtime.durability
 
 
 def importable(

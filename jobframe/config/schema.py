@@ -11,7 +11,7 @@ from typing import Any, Literal
 import attrs
 from packaging.requirements import InvalidRequirement, Requirement
 
-from jobframe.config.essentials import KEYS_ENV
+from jobframe.config.essentials import KEYS_ENV, Durability
 from jobframe.config.lines import Lines
 from jobframe.config.variables import Given
 from jobframe.core.backoff import Strategy
@@ -117,7 +117,8 @@ class RuntimeConfig:
         lease_ms: A worker that has not renewed its lease for this long is taken for dead.
         threads: Size of the pool of plain ``def`` handlers.
         children: Size of the pool of ``run_in = "process"``; the machine's cores unless given.
-        durability: What a job that was accepted survives: ``best-effort`` nothing in particular, ``aof`` a crash.
+        durability: What a job that was accepted survives: ``best-effort`` nothing in particular, ``aof`` a crash of the
+            server, ``replicated`` also its loss, because an enqueue waits for a replica.
         policy: Whether a starting worker puts its file in force (``apply``) or follows what is in force (``follow``).
 
     """
@@ -128,7 +129,7 @@ class RuntimeConfig:
     lease_ms: int = attrs.field(default=12_000, validator=_lasting(3_000, 600_000))
     threads: int = attrs.field(default=32, validator=_between(1, 1_000))
     children: int = attrs.field(factory=lambda: os.cpu_count() or 1, validator=_between(1, 1_000))
-    durability: Literal["best-effort", "aof"] = "aof"
+    durability: Durability = "aof"
     policy: Literal["apply", "follow"] = "apply"
 
 

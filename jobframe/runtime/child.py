@@ -52,6 +52,7 @@ class ChildParts:
         settings: Plugins' settings by class.
         url: Where the server is.
         namespace: Which set of queues.
+        durability: As ``[runtime]`` has it.
         keyring: Seals what its handlers enqueue.
 
     """
@@ -61,6 +62,7 @@ class ChildParts:
     settings: Mapping[type, Any]
     url: str
     namespace: str
+    durability: str
     keyring: Keyring
 
 
@@ -174,7 +176,7 @@ class _Child:
         lifespans = AsyncExitStack()  # a child is killed, never closed: what must be closed belongs in the handler
         for lifespan in parts.lifespans(self.app):
             await lifespans.enter_async_context(lifespan)
-        store = Store(parts.url, parts.namespace)
+        store = Store(parts.url, parts.namespace, parts.durability)
         self.notes = Notes(store, lambda: self.worker_id, self._seen)
         self._noting = asyncio.create_task(self.notes.run())
         return Jobs(store, keyring=lambda: parts.keyring)

@@ -68,6 +68,7 @@ class Parts:
     Attributes:
         url: Where the server is.
         namespace: Which set of queues.
+        durability: As ``[runtime]`` has it.
         plan: What this worker brings into the fleet.
         reread: Reads the configuration again; raises a `JobframeError` when it is wrong.
         settings: Plugins' settings by class.
@@ -82,6 +83,7 @@ class Parts:
 
     url: str
     namespace: str
+    durability: str
     plan: Plan
     reread: Callable[[], Plan]
     settings: Mapping[type, Any]
@@ -110,7 +112,7 @@ class Runtime:
 
     def __init__(self, parts: Parts) -> None:
         """Put the parts together, in a running loop; nothing is connected yet."""
-        self.store = Store(parts.url, parts.namespace)
+        self.store = Store(parts.url, parts.namespace, parts.durability)
         self.jobs = Jobs(self.store, keyring=lambda: parts.keyring)
         self.blocking_jobs = SyncJobs(self.jobs, runner(asyncio.get_running_loop()))
         self.app = App(parts.settings)

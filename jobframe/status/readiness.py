@@ -79,8 +79,10 @@ def check_server(snapshot: Snapshot, durability: str) -> Iterator[Check]:
         fine = "best-effort: jobs may be lost with the server"
     else:
         fine = "append-only file on"
+    if durability == "replicated":
+        fine += f", replicas: {snapshot.server.replicas}"
     yield from (Check(about, Verdict.DEGRADED, found[about]) for about in ("version", "role") if about in found)
-    yield _check("durability", found.get("eviction") or found.get("persistence"), fine)
+    yield _check("durability", found.get("eviction") or found.get("replicas") or found.get("persistence"), fine)
     yield _check("memory", found.get("memory"), "below the server's maxmemory")
 
 

@@ -40,7 +40,7 @@ class Source:
 
         Args:
             store: The namespace to show.
-            durability: What the configuration asks for: ``aof`` or ``best-effort``.
+            durability: What the configuration asks for: ``aof``, ``best-effort`` or ``replicated``.
             pulse: The worker of this process; None when it runs no jobs.
             plugin_checks: Calls the plugins' ``jobframe_health``; it may block.
 

@@ -86,7 +86,7 @@ async def enqueue(store: Store, client: str, number: int, jobs: Sequence[Encoded
         Per job None when it was made, else the unique part of the job that stands in its place; or `Stale`.
 
     Raises:
-        StoreUnavailable: The server cannot be reached or used.
+        StoreUnavailable: The server cannot be reached or used, or no replica has what ``durability`` wants it to have.
         StoreFull: Its memory is full; nothing was enqueued.
         QueueFull: More jobs of a type would wait than its policy allows; nothing was enqueued.
 
@@ -97,7 +97,7 @@ async def enqueue(store: Store, client: str, number: int, jobs: Sequence[Encoded
         args += (type_name, version, len(members))
         for job in members:
             args += (job.unique, job.when, job.tail)
-    reply = await store.run("enqueue", client, number, *args)
+    reply = await store.run_durably("enqueue", client, number, *args)
     if reply[0] == b"STALE":
         return Stale(reply[1].decode(), reply[2])
     if reply[0] == b"FULL":

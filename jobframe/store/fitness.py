@@ -12,7 +12,7 @@ from jobframe.store.stats import ServerFacts
 
 __all__ = ["About", "Concern", "concerns"]
 
-About = Literal["version", "role", "eviction", "persistence", "memory", "clock"]
+About = Literal["version", "role", "eviction", "persistence", "replicas", "memory", "clock"]
 
 _OLDEST_REDIS = (7, 0)
 """The first that reads the flags of a script, which let workers go on while memory is full."""
@@ -63,6 +63,12 @@ def concerns(server: ServerFacts, durability: str, offset_ms: int = 0) -> Iterat
     if not server.aof and not best_effort:
         text = "the server keeps no append-only file, so a restart may lose jobs: set its appendonly to yes"
         yield Concern("persistence", False, text)
+    if durability == "replicated" and not server.replica and not server.replicas:
+        text = (
+            'no replica follows the server, and durability = "replicated" waits for one, so nothing can be enqueued: '
+            'start a replica, or ask for durability = "aof"'
+        )
+        yield Concern("replicas", False, text)
     if server.full:
         yield Concern("memory", False, "the server is at its maxmemory: enqueueing is refused, workers go on")
     if abs(offset_ms) >= _LARGEST_OFFSET_MS:

@@ -188,7 +188,7 @@ async def fire(store: Store, in_force: InForce, slot_ms: int, job: Encoded, *, b
     schedule = in_force.schedule
     after = schedule.next_slot(slot_ms) or slot_ms
     mode = "hand" if by_hand else schedule.overlap
-    now_ms, what, detail = await store.run(
+    now_ms, what, detail = await store.run_durably(
         "fire_schedule", schedule.name, in_force.version, slot_ms, after - slot_ms, mode,
         job.type, job.policy_version, job.unique, job.tail,
     )  # fmt: skip

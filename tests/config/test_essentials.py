@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from jobframe.config.essentials import importable, keyring, locate
+from jobframe.config.essentials import durability, importable, keyring, locate
 from jobframe.config.reader import read
 from jobframe.core.errors import ConfigError
 from jobframe.core.keyring import written
@@ -18,6 +18,7 @@ PLAIN = {
     "both": '[redis]\nurl = "unix:///tmp/s"\nnamespace = "shop"\n[jobs."a.b"]\ntimeout = "2s"\n',
     "an odd namespace": '[redis]\nnamespace = "shop.eu-1"\n',
 }
+WORDS = ("best-effort", "aof", "replicated")
 WRONG = {
     "a number for the url": "[redis]\nurl = 12\n",
     "an empty url": '[redis]\nurl = ""\n',
@@ -58,8 +59,9 @@ def test_a_named_file_that_is_missing_is_an_error(folder):
 
 
 def test_a_producer_does_not_pay_for_the_reader(write):
-    write('[redis]\nurl = "redis://one"\n[jobs."a.b"]\nmax_retries = 1\n')
-    program = "import sys; from jobframe.config import essentials as e; e.locate(); e.importable(); print(*sys.modules)"
+    write('[redis]\nurl = "redis://one"\n[runtime]\ndurability = "replicated"\n[jobs."a.b"]\nmax_retries = 1\n')
+    calls = "e.locate(); e.durability(); e.importable()"
+    program = f"import sys; from jobframe.config import essentials as e; {calls}; print(*sys.modules)"
 
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
@@ -75,6 +77,30 @@ def test_what_may_be_imported_is_what_the_whole_configuration_says(write, text):
     plugins = read(None, {}).plugins
 
     assert (plugins.allow, plugins.disable) == importable(None, {})
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "[runtime]\n", *(f'[runtime]\ndurability = "{word}"\nmax_jobs = 3\n' for word in WORDS)]
+)
+@pytest.mark.parametrize("environ", [{}, {"JOBFRAME__RUNTIME__DURABILITY": "best-effort"}], ids=list)
+def test_the_durability_is_that_of_the_whole_configuration(write, text, environ):
+    if text is not None:
+        write(text)
+
+    assert read(None, environ).runtime.durability == durability(None, environ)
+
+
+@pytest.mark.parametrize(
+    "text", ['[runtime]\ndurability = "replica"\n', "[runtime]\ndurability = []\n", "runtime = 1\n", "[run]\n"]
+)
+def test_a_durability_that_is_none_is_told_as_the_whole_configuration_tells_it(write, text):
+    write(text)
+    with pytest.raises(ConfigError) as whole:
+        read(None, {})
+    with pytest.raises(ConfigError) as alone:
+        durability(None, {})
+
+    assert str(whole.value) == str(alone.value)
 
 
 KEY = written("k1", b"1" * 32)

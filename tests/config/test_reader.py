@@ -110,7 +110,7 @@ max_jobs = "12"
 threads = 1.5
 grace = 25
 lease = "1s"
-durability = "replicated"
+durability = "replica"
 [defaults]
 max_retires = 3
 timeout = "5 minutes"
@@ -135,7 +135,7 @@ level = "info"
         "jobs.toml:7: runtime.threads: expected a whole number, got a number",
         f"jobs.toml:8: runtime.grace: {DURATION}, got 25",
         "jobs.toml:9: runtime.lease: expected a duration from 3s to 10m, got 1s",
-        "jobs.toml:10: runtime.durability: expected one of best-effort, aof",
+        "jobs.toml:10: runtime.durability: expected one of best-effort, aof, replicated",
         "jobs.toml:12: defaults.max_retires: unknown key 'max_retires': did you mean 'max_retries'?",
         f"jobs.toml:13: defaults.timeout: {DURATION}, got '5 minutes'",
         "jobs.toml:14: defaults.backoff.strategy: expected one of none, fixed, linear, exponential, got 'exponental'",

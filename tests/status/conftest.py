@@ -71,11 +71,10 @@ def worker_stats(name="w1", *, alive=True, age_ms=100, types=("doc.embed",), dif
     return WorkerStats(worker=name, alive=alive, heartbeat_age_ms=age_ms, held=0, member=member, differs=differs)
 
 
-def snapshot_of(*types, workers=(), aof=True, evicts=False, full=False):
+def snapshot_of(*types, workers=(), aof=True, evicts=False, full=False, replicas=0):
     """Make a snapshot."""
-    return Snapshot(
-        now_ms=0, types=types, workers=tuple(workers), server=ServerFacts(aof=aof, evicts=evicts, full=full)
-    )
+    server = ServerFacts(aof=aof, evicts=evicts, full=full, replicas=replicas)
+    return Snapshot(now_ms=0, types=types, workers=tuple(workers), server=server)
 
 
 @pytest.fixture

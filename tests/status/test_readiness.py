@@ -48,6 +48,15 @@ def test_durability_is_judged_by_what_was_asked_for(make, durability, aof, evict
     assert found == {"durability": expected, "memory": OK}
 
 
+def test_without_a_replica_replicated_degrades_and_with_one_says_how_many(make):
+    alone, followed = (list(check_server(make.snapshot(aof=True, replicas=n), "replicated")) for n in (0, 1))
+
+    assert verdicts(alone)["durability"] is DEGRADED
+    assert "no replica follows" in reason(alone, "durability")
+    assert verdicts(followed)["durability"] is OK
+    assert "append-only file on, replicas: 1" == reason(followed, "durability")
+
+
 def test_a_full_server_degrades(make):
     checks = list(check_server(make.snapshot(full=True), "aof"))
 

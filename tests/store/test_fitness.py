@@ -29,6 +29,10 @@ def test_a_good_server_has_nothing_wrong(durability):
         ({"version": (6, 2, 14)}, "best-effort", {"version": True}),
         ({"version": ()}, "aof", {"version": True}),
         ({"full": True}, "aof", {"memory": False}),
+        ({}, "replicated", {"replicas": False}),
+        ({"replicas": 1}, "replicated", {}),
+        ({"replica": True}, "replicated", {"role": True}),
+        ({"replicas": 1, "evicts": True, "aof": False}, "replicated", {"eviction": True, "persistence": False}),
         (
             {"evicts": True, "aof": False, "replica": True},
             "aof",

@@ -8,6 +8,7 @@ local client, number = ARGV[2], ARGV[3]
 local STAMP_EVERY = 60000 -- the sweep forgets clients ten minutes after their last stamp
 local answer, stamp = earlier_answer(client, number)
 if answer then
+  call('HSET', P .. 'calls', client, call('HGET', P .. 'calls', client)) -- a replica is waited for up to a write
   local kept = cmsgpack.unpack(answer)
   table.insert(kept, 1, 'OK')
   return kept

@@ -30,7 +30,10 @@ if not by_hand then
   local last = tonumber(state[2])
   if slot > now then return answer('EARLY') end
   if last > now + period then last = 0 end -- of another clock, that was ahead
-  if slot <= last then return answer('DONE') end
+  if slot <= last then
+    call('HSET', key, 'slot', whole(last)) -- a replica is waited for up to a write
+    return answer('DONE')
+  end
   call('HSET', key, 'slot', whole(slot))
 end
 
