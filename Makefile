@@ -8,7 +8,7 @@ WHAT_TO_INSTALL := pyproject.toml constraints.txt requirements.txt requirements-
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 EXAMPLES ?= 10000
 
-.PHONY: help run test check coverage model lint format bench clean
+.PHONY: help run test check coverage faults model lint format bench clean
 
 help:
 	@echo 'make run         embedded server, worker, status server and the sample documents; Ctrl-C stops all'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test        unit, integration and end-to-end tests'
 	@echo 'make check       lint, types and every test: the one gate before a change goes in'
 	@echo 'make coverage    the tests of jobframe/core, which must run every line and branch of it'
+	@echo 'make faults      the tests of tests/faults with their full load; wants a quiet machine'
 	@echo 'make model       many more sequences of calls against the model of the queues: EXAMPLES=10000, SEED=1'
 	@echo 'make lint        only lint, types and import contracts'
 	@echo 'make format      format the code and mend what can be mended without asking'
@@ -34,6 +35,10 @@ check: lint coverage
 coverage: .venv/.for-development
 	$(BIN)/coverage run -m pytest -q tests/core
 	$(BIN)/coverage report
+
+# One after the other: what is measured here must not wait for a neighbour.
+faults: .venv/.for-development
+	FAULTS=full $(BIN)/python -m pytest -q tests/faults
 
 # On both servers at once, each on a core of its own.
 model: .venv/.for-development

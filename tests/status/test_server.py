@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from jobframe.core.errors import ConfigError
-from jobframe.status import listener, readiness, source
+from jobframe.status import app, listener, readiness, source
 from jobframe.status.liveness import Pulse
 from jobframe.status.server import StatusServer
 from jobframe.store.store import Store
@@ -411,25 +411,49 @@ async def connect(address):
     return await asyncio.open_connection(host, int(port))
 
 
+async def closed(address, request=b""):
+    """Send the beginning of a request, and wait until the server closes the connection without an answer."""
+    reader, writer = await connect(address)
+    writer.write(request)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await reader.read() == b""
+    writer.close()
+
+
 async def test_headers_that_drip_are_cut_off(serving, monkeypatch):
-    monkeypatch.setattr(listener, "REQUEST_WITHIN_S", 0.2)
+    monkeypatch.setattr(listener, "LIFE_S", 0.2)
+    with serving(durability="best-effort") as address:
+        await closed(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+
+async def test_a_connection_carries_one_request(address):
+    """So that nobody can pile up answers that he does not read."""
+    reader, writer = await connect(address)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+
+    async with asyncio.timeout(PATIENCE_S):
+        head, _, rest = (await reader.readuntil(b"}\n")).partition(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):  # how it ends when the server had not read all of its bytes
+            assert b"" == await reader.read()
+    writer.close()
+
+    assert (b"HTTP/1.1 200 OK", b'{"status":"ok"}\n') == (head.splitlines()[0], rest)
+    assert b"Connection: close" in head.splitlines()
+
+
+async def test_an_answer_that_nobody_reads_is_given_up(serving, monkeypatch):
+    monkeypatch.setattr(listener, "LIFE_S", 0.2)
+    monkeypatch.setattr(app, "metrics", lambda _: "x" * 20_000_000)  # more than the kernel takes
     with serving(durability="best-effort") as address:
         reader, writer = await connect(address)
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        writer.transport.pause_reading()
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        await closed(address)  # it came later, and its time is over
+        writer.transport.resume_reading()
 
         async with asyncio.timeout(PATIENCE_S):
-            assert await reader.read() == b""
-        writer.close()
-
-
-async def test_a_connection_that_says_nothing_more_is_closed(serving, monkeypatch):
-    monkeypatch.setattr(listener, "REQUEST_WITHIN_S", 0.2)
-    with serving(durability="best-effort") as address:
-        reader, writer = await connect(address)
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-
-        async with asyncio.timeout(PATIENCE_S):
-            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            with contextlib.suppress(ConnectionResetError):
+                assert len(await reader.read()) < 20_000_000
         writer.close()
 
 
@@ -447,6 +471,27 @@ async def test_health_answers_beside_more_idle_connections_than_are_kept(address
             assert await crowd[0][0].read() == b""
     for _, writer in crowd:
         writer.close()
+
+
+async def test_a_crowd_pushes_nobody_out_whose_answer_is_being_made(serving, web):
+    asked, release = threading.Event(), threading.Event()
+
+    def slow_check():
+        asked.set()
+        release.wait(PATIENCE_S)
+        return {}
+
+    with serving(durability="best-effort", plugin_checks=slow_check) as address:
+        probe = asyncio.create_task(readyz(web, address))
+        assert await asyncio.to_thread(asked.wait, PATIENCE_S)
+        crowd = [await connect(address) for _ in range(listener.MOST_CONNECTIONS + 20)]
+        async with web.get(f"{address}/healthz") as response:
+            assert response.status == 200
+        release.set()
+
+        assert (await probe)[0] == 200
+        for _, writer in crowd:
+            writer.close()
 
 
 @pytest.mark.parametrize(
