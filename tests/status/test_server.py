@@ -37,7 +37,7 @@ async def add_worker(store, name, *, types=("doc.embed",), left_ms=LEASE):
 
 
 async def add_type(store, name, *, cap=0, paused=False):
-    packed = LIMITS.pack(int(paused), 2, cap, 1, 10_000, 3.6e6, 2.6e9, 0, 0, 0, 0) + b"lane"
+    packed = LIMITS.pack(int(paused), 2, cap, 1, 10_000, 3.6e6, 2.6e9, 0, 0, 0, 0, 0) + b"lane"
     await store.redis.hset(store.keys.limits, name, packed)
 
 
