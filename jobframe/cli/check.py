@@ -16,10 +16,12 @@ from jobframe.cli.output import emit_json
 from jobframe.cli.session import connected
 from jobframe.config.check import Report
 from jobframe.config.lines import dotted
+from jobframe.config.schema import Config
 from jobframe.core.errors import ConfigError, Problem
 from jobframe.project import Project, inspect_project
 from jobframe.runtime.startup import look
 from jobframe.store import policies, schedules
+from jobframe.store.endpoint import parse
 
 if TYPE_CHECKING:
     from jobframe.client import Jobs
@@ -76,7 +78,16 @@ def _examine(invocation: Invocation) -> tuple[Project | None, list[Finding]]:
         project, report = inspect_project(invocation.config)
     except ConfigError as error:
         return None, [Finding("error", problem) for problem in error.problems]
-    return project, list(_findings(report))
+    return project, [*_of_the_url(project.config), *_findings(report)]
+
+
+def _of_the_url(config: Config) -> Iterator[Finding]:
+    """Read the URL as a worker does: only the store knows what one may say."""
+    try:
+        parse(config.redis.url or "redis://")
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Finding("error", config.lines.problem(("redis", "url"), problem.message))
 
 
 def _findings(report: Report) -> Iterator[Finding]:

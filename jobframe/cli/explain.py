@@ -31,8 +31,8 @@ async def explain(jobs: Jobs, *, id: str, as_json: bool) -> None:
 
     --json prints {"id", "state", "reasons"}, each reason {"code", "text", "until", "held_by"}; code is running,
     cancelling, retry, snoozed, not-due, expired, paused, no-worker, concurrency, resource, group, rate-limit,
-    per-worker, full, behind, next, or the state in which the job ended or was parked; until is when it ends by itself,
-    ISO 8601 in UTC or null; held_by lists {"id", "worker", "since"}.
+    per-worker, full, same-key, behind, next, or the state in which the job ended or was parked; until is when it ends
+    by itself, ISO 8601 in UTC or null; held_by lists {"id", "worker", "since"}.
     """
     found = await jobs.explain(id)
     if as_json:

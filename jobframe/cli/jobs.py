@@ -182,7 +182,7 @@ async def cancel(jobs: Jobs, *, id: str, reason: str) -> None:
     Cancel the job ID.
 
     A waiting or delayed job is cancelled at once. A running one is told to stop and is cancelled when its handler
-    has really ended. One that has already ended stays as it is: exit 1.
+    has really ended. One that has completed or failed stays as it is: exit 1.
     """
     state = await jobs.cancel(id, reason)
     if state is State.ACTIVE:

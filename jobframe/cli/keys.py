@@ -24,10 +24,14 @@ def new(invocation: Invocation, /) -> None:
     """
     Print a new key, with an id that none of the present keys has.
 
-    Put it in front of those in JOBFRAME_KEYS: the first key seals, all open. It is kept nowhere else.
+    The first key in JOBFRAME_KEYS seals, all open. Beside others it goes behind them first, then, when every worker has
+    it, in front. It is kept nowhere else.
     """
     config, _ = examine(invocation.config)
     click.echo(written(next_id(config.keyring.keys), ids.new_key()))
     variable = config.encryption.keys_env
-    where = f"in front of the keys in {variable}" if config.keyring.active else f"into {variable}"
-    click.echo(f"Put it {where}, of every worker and of who enqueues restricted fields; it is kept nowhere.", err=True)
+    whose = "of every worker and of who enqueues restricted fields"
+    where = f"into {variable}, {whose}"
+    if config.keyring.active:
+        where = f"behind the keys in {variable}, {whose}, and in front when all have it"
+    click.echo(f"Put it {where}; it is kept nowhere.", err=True)

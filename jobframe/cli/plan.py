@@ -69,8 +69,8 @@ def apply(invocation: Invocation, /, *, as_json: bool) -> None:
     """
     Put the policy of jobs.toml in force: running workers obey from their next claim on.
 
-    Only what stands in [defaults], [jobs.*] and [schedules.*]; the other tables are read when a worker starts. A worker
-    that is started later with an older file follows what is in force.
+    Only what stands in [defaults], [jobs.*], [resources] and [schedules.*]; workers read the other tables themselves,
+    when they start. A worker that is started later with an older file follows what is in force.
 
     --json prints what was changed, as plan does.
     """

@@ -93,7 +93,7 @@ def _not_due(standing: Standing) -> Reason:
         last = f" with {_error(job.errors[-1])}" if job.errors else ""
         return Reason("retry", f"attempt {job.attempts} failed{last}; the next is {due}", due_ms)
     if job.snoozes:
-        return Reason("snoozed", f"asked {job.snoozes} times to be run later; {due}", due_ms)
+        return Reason("snoozed", f"asked {_count(job.snoozes, 'time')} to be run later; {due}", due_ms)
     return Reason("not-due", due, due_ms)
 
 

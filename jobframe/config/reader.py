@@ -13,7 +13,7 @@ import attrs
 import tomli
 
 from jobframe.config.environment import read_environment
-from jobframe.config.essentials import CONFIG, DEFAULT_PATH, TABLES
+from jobframe.config.essentials import CONFIG, DEFAULT_PATH, REDIS_URL, TABLES
 from jobframe.config.lines import Lines, find_lines, in_file_order
 from jobframe.config.policies import read_job_tables, read_policy_table
 from jobframe.config.resources import read_resources
@@ -79,6 +79,8 @@ def examine(
     except ConfigError as error:
         raise ConfigError(*error.problems, *problems) from None
     tables, variables = lay_over(file.tables, environ, TABLES, problems)
+    if environment.redis_url:
+        variables = {**variables, ("redis", "url"): REDIS_URL}
     lines = Lines(str(path or ""), find_lines(file.text), variables)
     config = _read_tables(tables, lines, problems, environment)
     keyring = _read_keys(config.encryption.keys_env, environ, problems)

@@ -244,6 +244,20 @@ def test_a_file_that_cannot_be_read_is_exit_code_3_in_both_forms(folder, cli, te
     assert (3, "other.toml") == (code, json.loads(out)["problems"][0]["file"])
 
 
+def test_check_finds_a_url_that_means_no_server_and_says_where_it_stands(folder, cli, monkeypatch):
+    monkeypatch.delenv("JOBFRAME_REDIS_URL", raising=False)
+    (folder / "jobs.toml").write_text('[redis]\nurl = "htp://:hunter2@host"\n')
+    code, _, err = cli("check")
+    assert (3, True, False) == (code, "error: jobs.toml:2: redis.url: begins with none of" in err, "hunter2" in err)
+
+    monkeypatch.setenv("JOBFRAME_REDIS_URL", "redis://host/first")
+    code, _, err = cli("check")
+    assert (3, True) == (code, "error: JOBFRAME_REDIS_URL: redis.url: has a database that is not a number" in err)
+
+    monkeypatch.setenv("JOBFRAME_REDIS_URL", "redis://host/1")
+    assert 0 == cli("check")[0]
+
+
 def test_check_with_the_store_tells_of_a_policy_in_force_that_differs(hands, install, cli):
     install("acme-notes", {"acme_notes": TYPES}, plugins=["notes = acme_notes"])
     hands.announce("notes.write")
@@ -260,7 +274,8 @@ def test_keys_new_prints_a_key_that_can_be_put_in_front_of_the_others(folder, cl
 
     assert (0, ["k2", "k1"]) == (code, list(parse_keyring(f"{second.strip()},{first.strip()}").keys))
     assert "Put it into JOBFRAME_KEYS, of every worker" in said_first
-    assert "Put it in front of the keys in JOBFRAME_KEYS, of every worker" in said_second
+    assert "Put it behind the keys in JOBFRAME_KEYS, of every worker" in said_second
+    assert "in front when all have it" in said_second
 
 
 def test_keys_new_goes_by_the_variable_of_the_file_however_wrong_the_rest_is(folder, cli, monkeypatch):
@@ -270,7 +285,7 @@ def test_keys_new_goes_by_the_variable_of_the_file_however_wrong_the_rest_is(fol
     code, made, said = cli("keys", "new")
 
     assert (0, "k8:") == (code, made[:3])
-    assert "in front of the keys in ACME_KEYS" in said
+    assert "behind the keys in ACME_KEYS" in said
 
 
 @pytest.mark.parametrize("words", [("check",), ("worker", "--burst")])

@@ -10,6 +10,7 @@ import attrs
 import pytest
 import tomli
 
+from jobframe.cli.explain import explain
 from jobframe.client import explanation
 from jobframe.config import environment, essentials
 from jobframe.config.essentials import TABLES
@@ -127,6 +128,8 @@ def test_every_code_of_an_explanation_is_described():
     table = pages.text(OPERATING).partition("### Why a job does not run")[2].partition("\n## ")[0]
     cells = re.findall(r"^\| (`[a-z-]+`(?:, `[a-z-]+`)*) \|", table, re.MULTILINE)
     assert codes | ends == {code for cell in cells for code in re.findall(r"[a-z-]+", cell)} - {"code"}
+    (listed,) = re.findall(r"code\s+is (.*?), or the state", explain.help or "", re.DOTALL)
+    assert codes == set(re.split(r",\s+", listed))
 
 
 def test_every_setting_of_the_bundled_plugins_is_described():

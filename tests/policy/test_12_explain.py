@@ -236,12 +236,13 @@ async def test_a_job_between_two_attempts_tells_the_last_error_and_when_the_next
     )
 
 
-async def test_a_snoozed_job_asked_for_it(world):
+@pytest.mark.parametrize(("snoozes", "often"), [(1, "1 time"), (2, "2 times")])
+async def test_a_snoozed_job_asked_for_it(world, snoozes, often):
     await world.join("w1", "a")
     job = await world.start("w1", "a", "x")
-    await world.end("w1", job, Snoozed(MINUTE), Record(snoozes=2))
+    await world.end("w1", job, Snoozed(MINUTE), Record(snoozes=snoozes))
 
-    assert {"snoozed": "asked 2 times to be run later; due in 1m"} == await reasons(world, "a:x")
+    assert {"snoozed": f"asked {often} to be run later; due in 1m"} == await reasons(world, "a:x")
 
 
 async def test_a_running_job_tells_where_since_when_and_which_attempt(world):
