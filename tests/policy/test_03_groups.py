@@ -210,6 +210,17 @@ async def test_a_thread_that_may_run_on_keeps_its_place_until_its_process_has_su
     assert 1 == len(await uniques(world))
 
 
+async def test_a_thread_that_was_asked_to_cancel_leaves_no_place_behind_when_its_process_stops(world):
+    await world.join("w1", "t", group=by(1))
+    await queue(world, A, "a", "b")
+    (thread,) = (await world.claim()).jobs
+    await world.cancel("t:a", "why")
+    await world.end("w1", thread, Interrupted(3 * SECOND))
+
+    assert "cancelled" == await world.state("t:a")
+    assert ["b"] == await uniques(world)
+
+
 @pytest.mark.parametrize("which", ["placed", "behind", "later"])
 async def test_a_cancelled_job_leaves_its_line(world, which):
     await world.join("w1", "t", group=by(1))

@@ -89,11 +89,12 @@ local function due_jobs(t, p, n)
 end
 
 -- Jobs that cannot start any more end here: they have expired, or their payload is gone.
-local function refuse(t, p, ids, reasons, expired)
+local function refuse(t, p, ids, reasons, options, expired)
   local fields = {}
   for i, id in ipairs(ids) do fields[i] = t .. '\t' .. id end
   if expired > 0 then call('HINCRBY', P .. 'counters:' .. t, 'expired', expired) end
   end_kept(t, 'failed', ids, reasons)
+  for i, id in ipairs(ids) do release_key(t, id, options[i]) end -- when all have ended: none gives its key to another
   trim(t, p, 'failed', 2 * #ids)
   announce_ends(fields)
 end
@@ -102,7 +103,7 @@ end
 local function start(t, p, ids, dues, groups)
   local payloads = call('HMGET', P .. 'payload:' .. t, unpack(ids))
   local started, started_dues, started_payloads, scored = {}, {}, {}, {}
-  local failed, reasons, vacated, vacated_options, expired = {}, {}, {}, {}, 0
+  local failed, reasons, failed_options, vacated, vacated_options, expired = {}, {}, {}, {}, {}, 0
   for i, id in ipairs(ids) do
     local payload = payloads[i]
     local options = payload and payload_options(payload) or NONE
@@ -117,10 +118,9 @@ local function start(t, p, ids, dues, groups)
       holding[#holding + 1], holding[#holding + 2] = t .. '\t' .. id, fence .. '@' .. dues[i] .. (options.text or '')
       bytes = bytes + #payload
     else
-      failed[#failed + 1] = id
+      failed[#failed + 1], failed_options[#failed_options + 1] = id, options
       reasons[#reasons + 1] = too_late and 'expired' or LOST
       if too_late then expired = expired + 1 end
-      release_key(t, id, options)
     end
     if started[#started] ~= id then
       vacated[#vacated + 1], vacated_options[#vacated + 1] = id, groups and {group = groups[id]} or options
@@ -128,7 +128,7 @@ local function start(t, p, ids, dues, groups)
   end
   if groups then note_starts(t, groups, started) end
   if #vacated > 0 then vacate(t, p, by_groups(p, vacated, vacated_options)) end
-  if #failed > 0 then refuse(t, p, failed, reasons, expired) end
+  if #failed > 0 then refuse(t, p, failed, reasons, failed_options, expired) end
   if #started > 0 then
     call('ZADD', P .. 'active:' .. t, unpack(scored))
     report(t, started, started_dues, started_payloads)

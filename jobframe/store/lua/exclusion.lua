@@ -68,7 +68,7 @@ end
 -- has it again.
 local function release_key(t, id, options, removed)
   if not options.key then return end
-  if options.replace then let_go(t, id) end
+  let_go(t, id) -- whatever its own mode: its type may replace equal jobs only since it was enqueued
   if options.after then
     local _, successor = split_behind(call('HGET', P .. 'behind:' .. t, options.after))
     if successor == id then call('HDEL', P .. 'behind:' .. t, options.after) end
@@ -78,6 +78,6 @@ local function release_key(t, id, options, removed)
     call('HSET', P .. 'keys:' .. t, options.key, options.after)
   elseif removed or not options.window or (tonumber(call('ZSCORE', P .. 'lapses:' .. t, options.key)) or 0) <= now then
     call('HDEL', P .. 'keys:' .. t, options.key)
-    if options.window then call('ZREM', P .. 'lapses:' .. t, options.key) end
+    call('ZREM', P .. 'lapses:' .. t, options.key)
   end
 end

@@ -52,6 +52,7 @@ local function renew(t, p, id, when, tail, options)
   call('HSET', P .. 'payload:' .. t, id, head .. tail)
   call('HDEL', P .. 'record:' .. t, id)
   drop_notes(t, {id})
+  if not options.window ~= not old.window then take_key(t, id, options) end -- the window of its type was changed
   queue_behind(t, p, id, due, options, after)
 end
 

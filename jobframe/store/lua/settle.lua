@@ -180,7 +180,10 @@ local function settle_group(t, kind, at, n)
     local cancelled = {ids = {}}
     if cancelling then group, cancelled = take_cancelled(group) end
     if #group.ids > 0 then requeue(t, p, kind, group) end
-    if #cancelled.ids > 0 then end_with_reason(t, p, 'cancelled', cancelled) end
+    if #cancelled.ids > 0 then
+      give_up_places(t, p, 'cancelled', cancelled) -- a thread's too: the job does not come back for it
+      end_with_reason(t, p, 'cancelled', cancelled)
+    end
   else
     end_with_reason(t, p, kind, group)
   end
