@@ -19,7 +19,7 @@ from jobframe.core.schedule import Schedule
 from jobframe.registry.loader import load
 from jobframe.registry.registry import Registry
 
-__all__ = ["Project", "inspect_project", "load_project", "reload_project"]
+__all__ = ["Project", "inspect_project", "load_plugins", "load_project", "reload_project"]
 
 
 @attrs.frozen
@@ -45,6 +45,11 @@ class Project:
         """The schedules of these types."""
         return tuple(each for each in self.config.schedules.values() if each.job in self.policies)
 
+    @property
+    def only(self) -> tuple[str, ...]:
+        """The job types that it was limited to; empty is all."""
+        return () if self.policies.keys() == self.registry.catalog.types.keys() else tuple(self.policies)
+
 
 def inspect_project(path: str | os.PathLike[str] | None = None) -> tuple[Project, Report]:
     """
@@ -57,7 +62,11 @@ def inspect_project(path: str | os.PathLike[str] | None = None) -> tuple[Project
 
     """
     config, problems = examine(path)
-    return _put_together(config, problems, load(config.plugins.allow, config.plugins.disable))
+    return _put_together(config, problems, _load(config))
+
+
+def _load(config: Config) -> Registry:
+    return load(config.plugins.allow, config.plugins.disable)
 
 
 def _put_together(config: Config, problems: Iterable[Problem], registry: Registry) -> tuple[Project, Report]:
@@ -99,8 +108,20 @@ def reload_project(project: Project) -> Project:
 
     """
     config, problems = examine(project.config.path)
-    some = () if project.policies.keys() == project.registry.catalog.types.keys() else tuple(project.policies)
-    return _usable(*_put_together(config, problems, project.registry), some)
+    return _usable(*_put_together(config, problems, project.registry), project.only)
+
+
+def load_plugins(config: Config, types: Collection[str]) -> Project:
+    """
+    Load the plugins for a *config* that another process has read, as `load_project` does.
+
+    Raises:
+        ConfigError: It does not fit the plugins that are installed by now.
+        PluginError: A plugin that is needed cannot be used.
+        UnknownJobType: One of *types* does not exist any more.
+
+    """
+    return _usable(*_put_together(config, (), _load(config)), types)
 
 
 def _usable(project: Project, report: Report, types: Collection[str]) -> Project:

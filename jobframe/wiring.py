@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,12 @@ import structlog
 from jobframe.config.changes import for_next_start
 from jobframe.config.reader import read
 from jobframe.config.schema import Config
-from jobframe.project import Project, load_project, reload_project
+from jobframe.project import Project, load_plugins, load_project, reload_project
 from jobframe.registry.registry import Registry
 from jobframe.store.embedded import Embedded
 from jobframe.store.endpoint import parse
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jobframe.runtime.child import ChildParts
     from jobframe.runtime.hosting import Hosted
     from jobframe.runtime.membership import Plan
@@ -118,7 +116,7 @@ def build_runtime(project: Project, url: str, *, burst: bool = False) -> Runtime
         settings=project.settings,
         observers=project.registry,
         threads=config.runtime.threads,
-        children=Children(config.runtime.children, open_child, config.path, url),
+        children=Children(config.runtime.children, open_child, config, project.only, url),
         keyring=config.keyring,
         burst=burst,
         arq_queue="" if parse(url).kind == "cluster" else config.arq.queue,
@@ -167,21 +165,29 @@ class _Reread:
         return attrs.evolve(_plan(project), lease_ms=self._started_with.config.runtime.lease_ms)
 
 
-def open_child(path: Path | None, url: str) -> ChildParts:
-    """Put together what a child process of a worker needs; it is called in the child."""
+def open_child(config: Config, types: Collection[str], url: str) -> ChildParts:
+    """
+    Put together what a child process of a worker needs; it is called in the child.
+
+    Args:
+        config: What the worker started with: the file may be another by now, or broken.
+        types: The job types that the worker is limited to; empty is all.
+        url: Where the server is.
+
+    """
     from jobframe.runtime import logs  # noqa: PLC0415 - only a child needs these
     from jobframe.runtime.child import ChildParts  # noqa: PLC0415
 
-    project = load_project(path)
-    logs.configure(project.config.logging.format, project.config.logging.level)
+    project = load_plugins(config, types)
+    logs.configure(config.logging.format, config.logging.level)
     return ChildParts(
         types=project.registry.catalog.types,
         lifespans=project.registry.lifespans,
         settings=project.settings,
         url=url,
-        namespace=project.config.redis.namespace,
-        durability=project.config.runtime.durability,
-        keyring=project.config.keyring,
+        namespace=config.redis.namespace,
+        durability=config.runtime.durability,
+        keyring=config.keyring,
     )
 
 
@@ -241,8 +247,7 @@ async def _worker(
     lease_ms, beside = project.config.runtime.lease_ms, ExitStack()
     hosted: Hosted
     if processes > 1:
-        some = () if project.policies.keys() == project.registry.catalog.types.keys() else tuple(project.policies)
-        hosted = Fleet(member_command(project.config.path, some, burst=burst), processes, burst=burst)
+        hosted = Fleet(member_command(project.config.path, project.only, burst=burst), processes, burst=burst)
         pulse = None
     else:
         runtime = build_runtime(project, url, burst=burst)

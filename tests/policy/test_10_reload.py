@@ -77,6 +77,16 @@ async def test_a_file_that_is_gone_keeps_the_old_one(fleet):
     assert worker.process.poll() is None
 
 
+async def test_a_child_that_starts_later_works_by_the_file_that_its_worker_started_with(fleet):
+    (worker,) = await fleet.start()
+    fleet.configure(SLOTS.format('"many"'))
+
+    await fleet.enqueue(2, type="work.process")
+
+    assert 2 == (await fleet.ended())["completed"]
+    assert worker.process.poll() is None
+
+
 async def test_the_parent_of_several_workers_passes_the_hangup_on(fleet):
     fleet.configure(SLOTS.format(1))
     parent = fleet.spawn("--processes", "2")
