@@ -8,7 +8,8 @@ from typing import Protocol
 
 import attrs
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
 
 from jobframe.config.lines import KeyPath, dotted, in_file_order
 from jobframe.config.resolve import AUTHOR, BUILT_IN, Resolved, resolve
@@ -34,6 +35,10 @@ class Plugin(Protocol):
     @property
     def distribution(self) -> str:
         """Name of the distribution it comes in."""
+
+    @property
+    def version(self) -> str:
+        """Version of that distribution."""
 
     @property
     def state(self) -> str:
@@ -77,12 +82,12 @@ def check(
         with_settings: Names of the loaded plugins that take settings.
 
     """
-    found = _Findings(config, {plugin.name: plugin for plugin in plugins})
+    found = _Findings(config, _by_name(plugins))
     _check_types(found, job_types)
     _check_schedules(found, job_types)
     _check_variables(found, job_types)
     _check_settings(found, with_settings)
-    _check_plugin_names(found)
+    _check_plugin_names(found, {plugin.distribution: plugin.version for plugin in plugins})
     _check_run_in(found, job_types)
     _check_concurrency(found, job_types)
     _check_room(found, job_types)
@@ -97,7 +102,7 @@ def check(
 
 def missing(type: str, job_types: Mapping[str, JobType], plugins: Collection[Plugin]) -> JobframeError:
     """Say why *type*, asked for by name, is none of *job_types*: its plugin is not loaded, or the name is wrong."""
-    plugin = {plugin.name: plugin for plugin in plugins}.get(_first_word(type))
+    plugin = _by_name(plugins).get(_first_word(type))
     if plugin is not None and plugin.state != "loaded":
         return PluginError(plugin.name, f"{plugin.state}: {plugin.error}; so job type {type!r} is not available")
     close = difflib.get_close_matches(type, job_types, n=1)
@@ -200,13 +205,28 @@ def _check_settings(found: _Findings, with_settings: Collection[str]) -> None:
             found.needs(plugin, path)
 
 
-def _check_plugin_names(found: _Findings) -> None:
-    distributions = {plugin.distribution for plugin in found.plugins.values()}
+def _by_name(plugins: Collection[Plugin]) -> dict[str, Plugin]:
+    """Index *plugins*; the name of a loaded one is its own, whatever else goes by it."""
+    return {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.state == "loaded")}
+
+
+def _check_plugin_names(found: _Findings, distributions: Mapping[str, str]) -> None:
+    """Look for what ``[plugins]`` names in *distributions*: name → version."""
+    allowed: dict[NormalizedName, list[SpecifierSet]] = {}
     for index, entry in enumerate(found.config.plugins.allow or ()):
-        name = Requirement(entry).name
-        if canonicalize_name(name) not in distributions:
-            message = f"no installed plugin comes in {name!r}{_nearest(name, distributions)}"
+        requirement = Requirement(entry)
+        distribution = canonicalize_name(requirement.name)
+        if distribution in distributions:
+            allowed.setdefault(distribution, []).append(requirement.specifier)
+        else:
+            message = f"no installed plugin comes in {requirement.name!r}{_nearest(requirement.name, distributions)}"
             found.warn(("plugins", "allow", index), message, code="unknown-plugin")
+    for distribution, specifiers in allowed.items():
+        version = distributions[distribution]
+        if not any(each.contains(version, prereleases=True) for each in specifiers):
+            wanted = " or ".join(map(str, specifiers))
+            message = f"version {version} of {distribution} is installed, {wanted} is allowed: install one that fits"
+            found.error(("plugins", "allow"), message)
     for index, name in enumerate(found.config.plugins.disable):
         if name not in found.plugins and canonicalize_name(name) not in distributions:
             hint = _nearest(name, {*found.plugins, *distributions})

@@ -20,6 +20,7 @@ class Plugin:
     distribution: str
     state: str = "loaded"
     error: str = ""
+    version: str = "1.0"
 
 
 @attrs.frozen
@@ -184,6 +185,32 @@ def test_names_of_plugins_that_are_not_installed_are_warnings(report):
         "jobs.toml:2: plugins.allow[0]: no installed plugin comes in 'jobframe-ingst': did you mean 'jobframe-ingest'?",
         "jobs.toml:3: plugins.disable[0]: no plugin 'ingst' is installed: did you mean 'ingest'?",
     ] == list(map(str, found.warnings))
+
+
+@pytest.mark.parametrize(
+    ("allow", "errors"),
+    [
+        ('["acme-mail>=1", "Acme_Mail<1"]', []),
+        ('["acme-mail==1.5rc1"]', []),
+        (
+            '["acme-mail>=2", "acme-mail==1.4.*"]',
+            ["version 1.5rc1 of acme-mail is installed, >=2 or ==1.4.* is allowed: install one that fits"],
+        ),
+    ],
+)
+def test_an_allowed_plugin_of_another_version_is_an_error(report, allow, errors):
+    found = report(f"[plugins]\nallow = {allow}", Plugin("mail", "acme-mail", version="1.5rc1"))
+
+    assert errors == [each.message for each in found.errors]
+
+
+def test_the_name_of_a_loaded_plugin_is_its_own_whatever_else_goes_by_it(report):
+    found = report(
+        '[settings.ingest]\n[plugins]\nallow = ["jobframe-ingest"]',
+        Plugin("ingest", "evil-ingest", "disabled", "evil-ingest is not in [plugins] allow"),
+    )
+
+    assert ((), (), ()) == (found.errors, found.broken, found.warnings)
 
 
 def test_a_handler_cannot_run_where_its_kind_does_not_fit(report, asynchronous, plain):

@@ -152,7 +152,8 @@ def test_queue_one_warns_where_the_second_job_would_not_wait(write, concurrency,
 
 def test_a_schedule_of_a_plugin_that_is_off_has_no_effect(write):
     class Off:
-        name, distribution, state, error = "sync", "jobframe-sync", "disabled", "disabled by [plugins] disable"
+        name, distribution, version = "sync", "jobframe-sync", "1.0"
+        state, error = "disabled", "disabled by [plugins] disable"
 
     write('[schedules.often]\njob = "sync.other"\nevery = "1h"')
     found = check(read(None, {}), {}, [Off])
