@@ -9,10 +9,11 @@ from jobframe.client.firing import fire, fire_by_hand
 from jobframe.client.jobs import Jobs
 from jobframe.core.errors import QueueFull
 from jobframe.core.job import NewJob
-from jobframe.core.outcome import Completed, Failed, Retried
+from jobframe.core.outcome import Completed, Failed, Parked, Retried
 from jobframe.core.schedule import Schedule
 from jobframe.store import policies, schedules
 from jobframe.store.enqueue import Stale
+from jobframe.store.parking import unpark
 from jobframe.store.schedules import UnknownSchedule
 from tests.conformance.world import DAY, HOUR, MINUTE, SECOND, START_MS, names
 
@@ -171,6 +172,20 @@ async def test_overlap_skip_makes_one_again_once_the_last_has_ended(world, jobs,
     world.now = SLOT + MINUTE
 
     assert "FIRED" == (await fire(jobs, known, SLOT + MINUTE)).what
+
+
+async def test_overlap_skip_sees_a_parked_job_once_it_is_released(world, jobs):
+    known = await begin(world)
+    await fire(jobs, known, SLOT)
+    await world.end("w1", (await world.claim()).jobs[0], Parked("too new: payload version 2"))
+    world.now = SLOT + MINUTE
+    assert "FIRED" == (await fire(jobs, known, SLOT + MINUTE)).what
+    world.renew("w1")
+    await world.complete("w1", (await world.claim()).jobs)
+    await unpark(world.store, {"a": 2})
+    world.now = SLOT + 2 * MINUTE
+
+    assert ("LIVE", f"s@{SLOT}") == ((answer := await fire(jobs, known, SLOT + 2 * MINUTE)).what, answer.detail)
 
 
 async def test_overlap_skip_does_not_mind_other_jobs_of_the_type(world, jobs):

@@ -15,7 +15,7 @@ local t, id, p = ARGV[7], ARGV[9], limits(ARGV[7])
 local key = P .. 'schedule:' .. name
 local state = call('HMGET', key, 'version', 'slot', 'jobs')
 local by_hand = mode == 'hand'
-local MOST_KNOWN = 8 -- newest live jobs of a schedule that are remembered
+local MOST_KNOWN = 8 -- newest live or parked jobs of a schedule that are remembered
 
 local function answer(what, detail) return {whole(now), what, detail or ''} end
 
@@ -37,11 +37,14 @@ if not by_hand then
   call('HSET', key, 'slot', whole(slot))
 end
 
--- The jobs of the schedule that are live; none has a priority of its own.
-local live, waiting = {}, nil
+-- The jobs of the schedule that are live; a parked one is not, but will be when it is released. None has a priority of its
+-- own; one that took that of an equal job is found by its key.
+local live, known, waiting = {}, {}, nil
 for job in string.gmatch(state[3] or '', '[^\t]+') do
   local queued = call('ZSCORE', P .. 'queue:' .. t .. ':n', job) or call('ZSCORE', P .. 'queue:' .. t .. ':b', job)
-  if queued or call('ZSCORE', P .. 'active:' .. t, job) then live[#live + 1] = job end
+  local is_live = queued or call('ZSCORE', P .. 'active:' .. t, job)
+  if is_live then live[#live + 1] = job end
+  if is_live or call('ZSCORE', P .. 'parked:' .. t, job) then known[#known + 1] = job end
   waiting = waiting or (queued and job)
 end
 local blocker = (mode == 'skip' and live[1]) or (mode == 'queue-one' and (waiting or live[2]))
@@ -54,6 +57,6 @@ put(t, p, {id, '', ARGV[10]}, 1, 1, made)
 if made[1] == id then return answer('DONE') end -- fired before the clock stepped back
 if made[1] ~= 1 then return skip('live', made[1]) end -- an equal job
 call('HINCRBY', key, 'fired', 1)
-live[#live + 1] = id
-call('HSET', key, 'fired_at', whole(now), 'jobs', table.concat(live, '\t', math.max(1, #live - MOST_KNOWN + 1)))
+known[#known + 1] = id
+call('HSET', key, 'fired_at', whole(now), 'jobs', table.concat(known, '\t', math.max(1, #known - MOST_KNOWN + 1)))
 return answer('FIRED')
