@@ -19,6 +19,9 @@ _COLOURS = {
     "incompatible": "red", "cancelled": "dim",
 }  # fmt: skip
 
+_LONGEST_WORD = 40
+"""An id or a name of this length is not broken, however narrow the terminal."""
+
 
 def is_terminal() -> bool:
     """Tell whether a person reads stdout."""
@@ -66,19 +69,23 @@ def _plain_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
 def _emit_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console  # noqa: PLC0415 - 60 ms that pipes need not pay
 
-    Console().print(rich_table(columns, rows))
+    Console().print(rich_table(columns, rows), crop=False)
 
 
 def rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
-    """Build the table that a terminal is shown."""
+    """Build the table that a terminal is shown: cells are folded between words, and a long row goes on below."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - see _emit_rich
     from rich.table import Table  # noqa: PLC0415 - see _emit_rich
     from rich.text import Text  # noqa: PLC0415 - see _emit_rich
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column, *cells in zip(columns, *rows, strict=True):
+        heading = column.removeprefix("#")
+        longest = max(len(word) for text in (heading, *cells) for word in text.split() or [""])
         right = column.startswith("#")
-        table.add_column(column.removeprefix("#"), justify="right" if right else "left", overflow="fold")
+        table.add_column(
+            heading, justify="right" if right else "left", overflow="fold", min_width=min(longest, _LONGEST_WORD)
+        )
     for row in rows:
         table.add_row(*(Text(printable(cell), style=_COLOURS.get(cell, "")) for cell in row))
     return table

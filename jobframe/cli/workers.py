@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from jobframe.client import Jobs
 
 __all__ = ["workers"]
+
+_MOST_TYPES = 4
+"""Types that are named of one worker."""
 
 
 @click.command(epilog=example("jobframe workers"))
@@ -49,7 +53,7 @@ async def workers(jobs: Jobs, *, as_json: bool) -> None:
                 f"{span(worker.heartbeat_age_ms)} ago",
                 ago(worker.member.started_at, now_ms),
                 worker.member.version,
-                ", ".join(worker.member.types),
+                _some(worker.member.types),
                 ", ".join(worker.differs),
             )
             for worker in found
@@ -72,6 +76,12 @@ def _document(worker: WorkerStats) -> dict[str, Any]:
         "types": list(worker.member.types),
         "differs": list(worker.differs),
     }
+
+
+def _some(types: Sequence[str]) -> str:
+    """Name the first few; --json has them all."""
+    more = len(types) - _MOST_TYPES
+    return ", ".join(types[:_MOST_TYPES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _state(worker: WorkerStats) -> str:

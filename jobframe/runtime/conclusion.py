@@ -8,6 +8,7 @@ import attrs
 
 from jobframe.core import clock, ids
 from jobframe.core.decide import decide, decide_crash
+from jobframe.core.duration import format_ms
 from jobframe.core.job import AttemptError
 from jobframe.core.outcome import Cancelled, Completed, Fail, Failed, Interrupted, Outcome, Snoozed
 from jobframe.core.scrub import describe, scrub
@@ -39,7 +40,7 @@ def conclude(attempt: Attempt, result: Any, raised: BaseException | None, worker
         case "interrupt":
             return interrupted(attempt)
         case "timeout":
-            raised = TimeoutError(f"over its timeout of {attempt.policy.timeout_ms} ms")
+            raised = TimeoutError(f"over its timeout of {format_ms(attempt.policy.timeout_ms)}")
     if isinstance(raised, ChildDied):
         return _crashed(attempt, raised, worker)
     if raised is None:

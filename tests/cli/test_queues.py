@@ -71,6 +71,14 @@ def test_workers_are_listed_with_what_they_run(hands, cli, cli_json):
     assert "w1" in cli("workers")[1]
 
 
+def test_of_a_worker_of_many_types_the_table_names_the_first_and_counts_the_rest(hands, cli, cli_json):
+    names = [f"doc.t{number}" for number in range(6)]
+    hands.announce(*names)
+    (worker,) = cli_json("workers")
+    assert names == worker["types"]
+    assert "doc.t0, doc.t1, doc.t2, doc.t3 and 2 more" in cli("workers")[1]
+
+
 def test_no_worker_is_said_in_words(hands, cli):
     assert "No worker is registered" in cli("workers")[1]
 

@@ -33,7 +33,7 @@ async def test_a_job_that_blocks_beyond_its_timeout_has_timed_out_and_the_others
     assert EXIT_CODE == code
     info = await blocking.info()
     assert ("failed", 1, 0) == (info.state, info.attempts, info.crashes)
-    assert [("TimeoutError", "over its timeout of 1000 ms")] == [(each.error, each.message) for each in info.errors]
+    assert [("TimeoutError", "over its timeout of 1s")] == [(each.error, each.message) for each in info.errors]
     others = [await (await fleet.jobs.job(each)).info() for each in neighbours]
     assert [(0, 0, 1)] * NEIGHBOURS == [(each.attempts, each.crashes, each.interrupts) for each in others]
     assert (NEIGHBOURS, 0) == (counts["completed"], counts["crashed"])

@@ -159,7 +159,7 @@ async def test_the_timeout_is_the_calls_and_an_attempt_of_every_job(fleet, type_
     async with fleet.here():
         infos = await ends(handles)
 
-    assert ["over its timeout of 300 ms"] * 3 == [info.errors[0].message for info in infos]
+    assert ["over its timeout of 300ms"] * 3 == [info.errors[0].message for info in infos]
     assert {3: 1} == sizes(fleet)
 
 

@@ -42,7 +42,7 @@ async def test_a_handler_over_its_timeout_is_stopped_before_its_slot_is_free(fle
     last_sign = max(line.ns for line in fleet.ledger.lines(job=late.id))
     assert last_sign < fleet.ledger.runs(after.id)[0].start
     assert (1, ["TimeoutError"]) == (info.attempts, [error.error for error in info.errors])
-    assert "over its timeout of 300 ms" == info.errors[0].message
+    assert "over its timeout of 300ms" == info.errors[0].message
 
 
 @pytest.mark.parametrize("type_name", ["work.process", "work.process_async"])
