@@ -184,12 +184,13 @@ class Execution:
                 self._record(interrupted(attempt, delay_ms), attempt)
             attempt.ended = "lost"
 
-    def stop_exclusive(self) -> None:
-        """End as interrupted what must not run twice at once, for another worker may take it over soon."""
+    def stop_exclusive(self, runnables: Mapping[str, Runnable]) -> None:
+        """End as interrupted what *runnables* say must not run twice at once: another worker may take it over soon."""
         for claimed in self._unopened.forget():
             self._refuse(claimed, Interrupted())
         for attempt in list(self.running.values()):
-            if attempt.policy.exclusive and attempt.policy.run_in != "thread" and not attempt.ended:
+            exclusive = runnables[attempt.claimed.type].policy.exclusive  # now, not when it started
+            if exclusive and attempt.policy.run_in != "thread" and not attempt.ended:
                 attempt.end("interrupt")
                 _log.warning("stopped: the lease may be lost", job=attempt.context.job_id)
 

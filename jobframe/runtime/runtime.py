@@ -153,7 +153,11 @@ class Runtime:
             joined=self._on_joined, lost=self.execution.lose, renewed=self._on_renewed, parked=self._unparker.parked
         )
         self.membership = Membership(self.store, parts.plan, listening, parts.reread)
-        self._fence = SelfFence(parts.plan.lease_ms, self.membership.silent_s, self.execution.stop_exclusive)
+        self._fence = SelfFence(
+            parts.plan.lease_ms,
+            self.membership.silent_s,
+            lambda: self.execution.stop_exclusive(self.membership.runnables),
+        )
 
     @property
     def worker_id(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from jobframe.store.inspect import workers
@@ -68,6 +70,22 @@ async def test_a_worker_cut_off_gives_exclusive_jobs_up_before_another_starts_th
     assert cut_off.process.poll() is None
     assert 1 == fleet.ledger.most_at_once("work.other")
     assert (1, 1, 0) == tuple(counts[name] for name in ("completed", "crashed", "retried"))
+
+
+async def test_a_worker_cut_off_gives_up_what_has_become_exclusive_while_it_ran(fleet, network):
+    fleet.configure(lease="3s")
+    (worker,) = await fleet.start()
+    (job,) = await fleet.enqueue(1, "work.other", do="hold", text="healed")
+    await until(lambda: fleet.ledger.starts()[job], "it runs")
+    fleet.configure(EXCLUSIVE, lease="3s")
+    worker.signal(signal.SIGHUP)
+    await until(lambda: "jobs.toml was read again" in worker.said(), "the limit is in force")
+    network.swallow()
+    await until(lambda: fleet.ledger.lines("end", job), "it is given up")
+    network.heal()
+    fleet.ledger.open_gate("healed")
+
+    assert 1 == (await fleet.ended())["completed"]
 
 
 async def _joined(fleet, count):
