@@ -70,16 +70,16 @@ class Fleet:
             self.ledger.open_gate("end")
             await runtime.drain(0)
 
-    async def start(self, count: int = 1, *options: str) -> list[Worker]:
+    async def start(self, count: int = 1, *options: str, status: bool = False) -> list[Worker]:
         """Start workers as processes and wait until all have joined."""
         before = len(await workers(self.jobs.store))
-        started = [self.spawn(*options) for _ in range(count)]
+        started = [self.spawn(*options, status=status) for _ in range(count)]
         await until(lambda: self._joined(before + count), f"{count} workers join")
         return started
 
-    def spawn(self, *options: str) -> Worker:
-        """Start a worker as a process."""
-        worker = Worker(self.folder, self.folder / f"worker-{len(self.workers)}.log", *options)
+    def spawn(self, *options: str, status: bool = False) -> Worker:
+        """Start a worker as a process, perhaps with a status server."""
+        worker = Worker(self.folder, self.folder / f"worker-{len(self.workers)}.log", *options, status=status)
         self.workers.append(worker)
         return worker
 

@@ -43,12 +43,12 @@ class Worker:
 
     """
 
-    def __init__(self, folder: Path, output: Path, *options: str) -> None:
+    def __init__(self, folder: Path, output: Path, *options: str, status: bool = False) -> None:
         self.output = output
         environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "ACME_LEDGER": str(folder / "ledger")}
         with output.open("wb") as sink:
             self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("jobframe"), "worker", "--no-status", *options],
+                [Path(sys.executable).with_name("jobframe"), "worker", *([] if status else ["--no-status"]), *options],
                 cwd=folder,
                 env=environment,
                 stdout=sink,

@@ -1,4 +1,4 @@
-"""Jobs that nobody can run as they are: refused at the door, failed with a reason, or parked with their bytes."""
+"""Jobs that nobody can run as they are: refused at the door, or failed with a reason."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import sys
 import pytest
 
 from jobframe.core.errors import JobFailed, PayloadError, RestrictedField, UnknownJobType
-from jobframe.core.job import State
-from tests.fleet.workers import until
 
 STAMP = b"1" * 13
 WRONG_SHAPES = {
@@ -19,16 +17,6 @@ WRONG_SHAPES = {
     "an unknown field": b'{"sideways":1}',
     "a list": b"[1,2]",
     "nothing": b"null",
-}
-UNREADABLE = {
-    "no envelope": b"nonsense",
-    "nothing at all": b"",
-    "a pickle": b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94.",
-    "no text": b"\xff\xfe\xfd",
-    "an envelope without a body": b"{}",
-    "a bottomless envelope": b'{"body":' + b"[" * 90_000 + b"]" * 90_000 + b"}",
-    "a newer envelope": b'{"v":2,"body":{}}',
-    "a newer payload": b'{"version":2,"body":{}}',
 }
 
 
@@ -52,26 +40,6 @@ async def test_a_payload_of_the_wrong_shape_fails_before_its_handler(fleet, shap
         assert "" == await (await fleet.jobs.enqueue("work.loop")).result(timeout=30)
     assert not fleet.ledger.starts()[handle.id]
     assert 0 == (await handle.info()).attempts
-
-
-async def is_parked(handle):
-    """Whether a job is parked."""
-    return State.PARKED == await handle.status()
-
-
-@pytest.mark.parametrize("kind", UNREADABLE)
-async def test_what_cannot_be_read_is_parked_with_its_bytes(fleet, kind):
-    written = STAMP + b"\n" + UNREADABLE[kind]
-    async with fleet.here():
-        handle = await put(fleet, written)
-        await until(lambda: is_parked(handle), "it is parked")
-
-        assert "" == await (await fleet.jobs.enqueue("work.loop")).result(timeout=30)
-    info, store = await handle.info(), fleet.jobs.store
-    assert State.PARKED == info.state
-    assert info.reason.startswith("too new: " if "newer" in kind else "unreadable: ")
-    assert written == await store.redis.hget(store.keys.payload("work.loop"), handle.id.partition(":")[2])
-    assert not fleet.ledger.starts()[handle.id]
 
 
 async def test_a_restricted_field_is_refused_at_the_door(fleet):
