@@ -100,16 +100,18 @@ class SyncJobs:
         return SyncHandle(self._run, self._run(self._jobs.job(id)))
 
     def jobs(
-        self, type: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
+        self, type: str | JobType | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> Page:
         """Return a page of jobs; see `Jobs.jobs`."""
         return self._run(self._jobs.jobs(type, state, cursor, limit))
 
-    def find(self, type: str | None = None, state: str | None = None, match: str | None = None, **page: Any) -> Found:
+    def find(
+        self, type: str | JobType | None = None, state: str | None = None, match: str | None = None, **page: Any
+    ) -> Found:
         """Return a page of the jobs that match; see `Jobs.find`."""
         return self._run(self._jobs.find(type, state, match, **page))
 
-    def groups(self, type: str | None = None, state: str = "failed", match: str | None = None) -> Groups:
+    def groups(self, type: str | JobType | None = None, state: str = "failed", match: str | None = None) -> Groups:
         """Group jobs by what they ended of; see `Jobs.groups`."""
         return self._run(self._jobs.groups(type, state, match))
 

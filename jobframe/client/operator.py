@@ -38,7 +38,7 @@ class Operator:
         self.store = store
 
     async def jobs(
-        self, type: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
+        self, type: str | JobType | None = None, state: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> inspect.Page:
         """
         Return a page of jobs and the cursor of the next one, None after the last.
@@ -52,11 +52,11 @@ class Operator:
             limit: At most so many jobs.
 
         """
-        return await inspect.jobs(self.store, type, None if state is None else State(state), cursor, limit)
+        return await inspect.jobs(self.store, _name(type), None if state is None else State(state), cursor, limit)
 
     async def find(
         self,
-        type: str | None = None,
+        type: str | JobType | None = None,
         state: str | None = None,
         match: str | None = None,
         cursor: str | None = None,
@@ -73,9 +73,11 @@ class Operator:
             limit: At most so many jobs.
 
         """
-        return await search.find(self.store, type, None if state is None else State(state), match, cursor, limit)
+        return await search.find(self.store, _name(type), None if state is None else State(state), match, cursor, limit)
 
-    async def groups(self, type: str | None = None, state: str = "failed", match: str | None = None) -> Groups:
+    async def groups(
+        self, type: str | JobType | None = None, state: str = "failed", match: str | None = None
+    ) -> Groups:
         """
         Group by their error what the 10,000 newest jobs ended of, the most frequent first.
 
@@ -85,11 +87,11 @@ class Operator:
             match: As `find` takes it.
 
         """
-        return await search.groups(self.store, type, State(state), match)
+        return await search.groups(self.store, _name(type), State(state), match)
 
     async def counts(self, type: str | JobType | None = None) -> dict[str, int]:
         """Count jobs by state, of one type or of all: the first five are now, the rest since the beginning."""
-        return await inspect.counts(self.store, None if type is None else type_name(type))
+        return await inspect.counts(self.store, _name(type))
 
     async def explain(self, id: str) -> Explanation:
         """
@@ -199,8 +201,7 @@ class Operator:
 
         """
         age_ms = 0 if older_than is None else to_delay_ms(older_than)
-        name = None if type is None else type_name(type)
-        return await bulk.remove(self.store, name, State(state), age_ms, match, dry_run=dry_run)
+        return await bulk.remove(self.store, _name(type), State(state), age_ms, match, dry_run=dry_run)
 
     async def _set_paused(self, name: str, action: Any) -> None:
         try:
@@ -208,3 +209,8 @@ class Operator:
         except UnknownJobType:
             announced = await policies.read(self.store)
             raise UnknownJobType(name, nearest_name(name, list(announced))) from None
+
+
+def _name(type: str | JobType | None) -> str | None:
+    """Name the type to look at; an empty text, an unset variable of a shell perhaps, does not stand for all."""
+    return None if type is None else type_name(type)

@@ -67,14 +67,14 @@ class _Loading:
             self._claim_name(plugin)
             module = plugin.entry_point.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the import of a plugin may raise anything
-            return _state(plugin, "failed", error=describe(error))
+            return _state(plugin, "failed", error=describe(error, plugin.entry_point.module))
         import_ms = round((clock.monotonic() - started) * 1000)
         try:
             types = self._register(plugin, module)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - so may its hooks
             if self.manager.get_name(module) == plugin.name:
                 self.manager.unregister(name=plugin.name)
-            return _state(plugin, "failed", error=describe(error), import_ms=import_ms)
+            return _state(plugin, "failed", error=describe(error, plugin.entry_point.module), import_ms=import_ms)
         return _state(plugin, "loaded", import_ms=import_ms, types=types)
 
     def _claim_name(self, plugin: Installed) -> None:

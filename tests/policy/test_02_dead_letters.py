@@ -170,6 +170,16 @@ async def test_an_empty_text_does_not_stand_for_all(world, operator, verb):
     assert await world.state("a:x") == "failed"
 
 
+@pytest.mark.parametrize("verb", ["jobs", "find", "groups", "counts", "retry_all", "purge"])
+async def test_an_empty_type_does_not_stand_for_all(world, operator, verb):
+    await world.join("w1", "a")
+    await fail(world, "a", "x")
+
+    with pytest.raises(ValueError, match="job type name ''"):
+        await getattr(operator, verb)("", **({} if verb == "counts" else {"state": "failed"}))
+    assert await world.state("a:x") == "failed"
+
+
 # --- replaying --------------------------------------------------------------------------------------------------------
 
 

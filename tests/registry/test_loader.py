@@ -143,6 +143,12 @@ def test_the_error_of_an_import_names_the_line_that_raised(install, states):
     assert states()["mail"].error.endswith("acme_mail.py:2)")
 
 
+def test_of_an_error_in_a_library_the_plugins_own_line_is_named(install, states):
+    install("mail", "import json\nx = 1\njson.loads('{')")
+
+    assert states()["mail"].error.endswith("acme_mail.py:3)")
+
+
 def test_a_failed_plugin_is_asked_nothing_afterwards(install, load_acme):
     code = """
         import jobframe
