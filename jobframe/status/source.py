@@ -91,6 +91,9 @@ class Source:
             snapshot = await _patiently(self._now)
         except JobframeError as error:
             return [Check("store", Verdict.FAILING, str(error))]
+        except Exception as error:  # noqa: BLE001 - whoever may write there may write anything
+            text = f"what it holds beside the jobs cannot be read ({type(error).__name__}): something else wrote there"
+            return [Check("store", Verdict.FAILING, text)]
         answered = Check("store", Verdict.OK, f"answered in {1000 * (clock.monotonic() - began):.0f} ms")
         data = self._epochs.see(snapshot)
         return [answered, data, *check_server(snapshot, self._durability), *check_fleet(snapshot)]

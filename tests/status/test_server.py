@@ -266,6 +266,16 @@ async def test_a_server_that_is_full_degrades(serving, web, own_server, namespac
     assert (status, document["status"], document["checks"]["memory"]["status"]) == (200, "degraded", "degraded")
 
 
+async def test_a_store_with_keys_that_no_jobframe_wrote_is_503_with_its_reason(serving, web, store):
+    await add_type(store, "doc.embed")
+    await store.redis.hset(store.keys.counters("doc.embed"), "completed", "\x80NaN")
+    with serving(durability="best-effort") as address:
+        status, document = await readyz(web, address)
+
+    assert (status, statuses(document)) == (503, {"store": "failing"})
+    assert "what it holds beside the jobs cannot be read (ValueError)" in document["checks"]["store"]["reason"]
+
+
 async def test_a_store_that_does_not_answer_is_503_in_time(serving, web, own_server, monkeypatch):
     monkeypatch.setattr(source, "PATIENCE_S", 0.2)
     with serving(own_server.url) as address:
