@@ -1,0 +1,52 @@
+"""Row 18: somebody empties the server; the loss is told, nothing half is left, and the flow is back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from jobframe.store.doctor import examine
+from jobframe.store.inspect import workers as members
+from tests.faults.form import load
+from tests.faults.readyz import readyz
+from tests.faults.server_faults import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, tell
+from tests.fleet.producer import in_flight
+from tests.fleet.workers import until
+
+JOBS = load(5_000)
+
+pytestmark = pytest.mark.timeout(TIMEOUT_S)
+
+
+async def test_a_store_that_was_emptied_is_told_of_and_work_goes_on_with_nothing_of_what_was_wiped(durable_fleet):
+    fleet = durable_fleet
+    fleet.configure(durability="aof", **RUNTIME)
+    workers = await fleet.start(2)
+    with readyz(fleet) as ready:
+        await fleet.enqueue(JOBS, do="hold", text="wiped")
+        await until(lambda: in_flight(fleet.ledger) >= IN_FLIGHT, "jobs are in flight", PATIENCE_S)
+        assert "ok" == (await ready.check("data"))[0]
+        await fleet.jobs.store.redis.flushall()
+        emptied = time.monotonic()
+        held = fleet.ledger.starts()
+        await until(lambda: _are_members(fleet, 2), "both workers are members again", PATIENCE_S)
+        fleet.ledger.open_gate("wiped")
+        afterwards = await fleet.enqueue(JOBS // 10)
+        told = await until(lambda: ready.when("data", "degraded"), "the loss is told", PATIENCE_S)
+        told_s = time.monotonic() - emptied
+        await until(lambda: nothing_left(fleet), "the new jobs have run", PATIENCE_S)
+        await until(lambda: not in_flight(fleet.ledger), "the handlers of the old ones have ended", PATIENCE_S)
+    counts, starts = await fleet.jobs.counts(), fleet.ledger.starts()
+
+    tell(f"told after {told_s:.2f} s: {told}")
+    assert "the store lost its data" in told
+    assert {*held, *afterwards} >= set(starts), "nothing of what waited is left"
+    assert len(afterwards) == counts["completed"], "no end of a wiped job is counted"
+    assert dict.fromkeys(afterwards, 1) == {job: starts[job] for job in afterwards}
+    assert {} == (await examine(fleet.jobs.store)).troubles
+    assert [None, None] == [worker.process.poll() for worker in workers]
+
+
+async def _are_members(fleet, count):
+    return len(await members(fleet.jobs.store)) == count

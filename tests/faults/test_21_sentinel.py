@@ -1,0 +1,71 @@
+"""Row 21: Sentinel promotes the replica under load; with ``durability = "replicated"`` nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from jobframe.client.jobs import Jobs
+from jobframe.store.store import Store
+from tests.faults.form import FULL
+from tests.faults.sentinels import NAME, make_sentinels
+from tests.faults.server_faults import (
+    JOBS,
+    PATIENCE_S,
+    RUNTIME,
+    TIMEOUT_S,
+    midway,
+    now_ns,
+    start_again,
+    tell,
+    under_load,
+)
+from tests.fleet.fixtures import fleet_at
+from tests.fleet.producer import judge
+from tests.fleet.workers import until
+
+MAY_LOSE_S = {"aof": 1.0 if FULL else 5.0, "replicated": 0.0}
+"""How far a replica may lag behind; on a busy machine by more than a second."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(TIMEOUT_S)]
+
+
+@pytest.mark.parametrize("durability", MAY_LOSE_S)
+@pytest.mark.parametrize("how", ["killed", "switched over"])
+async def test_a_failover_loses_what_its_durability_allows(
+    make_server, namespace, tmp_path, monkeypatch, durability, how
+):
+    sentinels = await asyncio.to_thread(make_sentinels, make_server)
+    first, second = sentinels.servers
+    async with fleet_at(sentinels.url, namespace, tmp_path, monkeypatch) as fleet:
+        fleet.configure(durability=durability, **RUNTIME)
+        workers = await fleet.start(2)
+        jobs = Jobs(Store(sentinels.url, namespace, durability))
+        async with under_load(fleet, jobs) as producer:
+            await midway(fleet, producer, JOBS // 3)
+            at = time.monotonic()
+            if how == "killed":
+                first.kill()
+            else:
+                await asyncio.to_thread(sentinels.one.execute_command, "SENTINEL", "FAILOVER", NAME)
+            await until(lambda: sentinels.primary() is second, "the replica is promoted", PATIENCE_S)
+            promoted = now_ns()
+            resumed = await start_again(fleet, promoted)
+            taken = len(producer.acknowledged)
+            if how == "killed":
+                await asyncio.to_thread(first.start)  # the sentinels make a replica of it
+        counts, verdict = await fleet.jobs.counts(), await judge(fleet, producer)
+        await jobs.aclose()
+        await jobs.store.aclose()
+
+        tell(
+            f"{durability}, {how}: promoted after {promoted / 1e9 - at:.2f} s, jobs started {resumed:.2f} s later; "
+            f"{len(verdict.lost)} of {taken} lost, {verdict.repeated} ran again, {len(producer.unknown)} unknown"
+        )
+        early = [job for job in verdict.lost if at - producer.acknowledged[job] > MAY_LOSE_S[durability]]
+        assert [] == (verdict.lost if durability == "replicated" else early)
+        assert set() == verdict.uninvited
+        assert (0, 0) == (counts["retried"], counts["failed"])
+        assert [None, None] == [worker.process.poll() for worker in workers]
