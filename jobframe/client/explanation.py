@@ -177,14 +177,14 @@ def _resources(standing: Standing) -> Iterator[Reason]:
 
 
 def _group(standing: Standing) -> Iterator[Reason]:
-    if standing.group is None:
-        return
+    limit = standing.in_force.policy.group if standing.in_force else None
+    if standing.group is None or limit is None or standing.group.taken < limit.concurrency:
+        return  # or the limit was raised meanwhile: the next claim gives it a turn
     parts = [_holder(standing, each) for each in standing.group.holders]
     if (more := standing.group.taken - len(parts)) > 0:
         parts.append(f"{more} more")
-    limit = standing.in_force and standing.in_force.policy.group
-    full = f", {standing.group.taken}/{limit.concurrency} by `{limit.by}`" if limit else ""
-    yield Reason("group", f"its `group` is full{full}: held by {', '.join(parts)}", held_by=standing.group.holders)
+    full = f"{standing.group.taken}/{limit.concurrency} by `{limit.by}`"
+    yield Reason("group", f"its `group` is full, {full}: held by {', '.join(parts)}", held_by=standing.group.holders)
 
 
 def _rate_limit(standing: Standing) -> Iterator[Reason]:

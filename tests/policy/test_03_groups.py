@@ -459,6 +459,16 @@ async def test_explain_says_that_the_group_is_full_and_who_fills_it(world):
     } == await reasons(world, "t:third")
 
 
+@pytest.mark.parametrize("group", [by(2), None])
+async def test_explain_blames_no_group_that_a_raised_limit_gave_room(world, group):
+    await world.join("w1", "t", group=by(1))
+    await queue(world, A, "first", "second")
+    await world.claim()
+    await apply(world, group=group)
+
+    assert ["next"] == list(await reasons(world, "t:second"))
+
+
 async def test_explain_says_how_many_turns_come_before_it(world):
     await world.join("w1", "t", group=by(1), concurrency=1)
     await queue(world, A, "a")
