@@ -130,7 +130,7 @@ class Fleet:
             exit_code = await self._run_one()
             if self._stopping.is_set() or (self._burst and exit_code == 0):
                 return
-            if exit_code in _HOPELESS:
+            if exit_code in _HOPELESS and (self._burst or not deaths):  # later, somebody may be editing the file
                 raise WorkerEnded(exit_code)
             deaths = 1 if clock.monotonic() - born > _LIVED_LONG_S else deaths + 1
             pause_ms = delay_ms(_BACKOFF, deaths, ids.roll())

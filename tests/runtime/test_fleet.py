@@ -146,6 +146,26 @@ async def test_what_no_restart_can_change_ends_the_fleet(tmp_path, code):
     assert len(seen(tmp_path, "started")) <= 2
 
 
+async def test_a_worker_that_finds_a_wrong_file_when_it_is_started_again_does_not_end_the_fleet(tmp_path, monkeypatch):
+    pauses = []
+
+    def no_pause(_backoff, deaths, _dice):
+        pauses.append(deaths)
+        return 0
+
+    monkeypatch.setattr(fleet, "delay_ms", no_pause)
+    several = Fleet(member(tmp_path, "exit70-3"), 1)
+    await several.start()
+    running = asyncio.create_task(several.run())
+    async with asyncio.timeout(PATIENCE_S):
+        while len(pauses) < 3 and not running.done():
+            await asyncio.wait([running], timeout=0.02)
+        await several.drain(1000)
+        await running
+
+    assert [1, 2, 3] == pauses[:3]
+
+
 async def test_a_worker_that_hangs_is_killed_after_the_grace(tmp_path, monkeypatch):
     monkeypatch.setattr(fleet, "_LAST_WORDS_S", 0.3)
     several = Fleet(member(tmp_path, "deaf"), 1)
