@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,10 @@ from jobframe.store.binary import find_binary
 
 hypothesis.settings.register_profile("jobframe", deadline=None)  # nothing depends on speed
 hypothesis.settings.load_profile("jobframe")
+
+for hung_up in (signal.SIGINT, signal.SIGHUP):  # ignored by whoever started us: children that are sent them must hear
+    if signal.getsignal(hung_up) is signal.SIG_IGN:
+        signal.signal(hung_up, signal.default_int_handler if hung_up is signal.SIGINT else signal.SIG_DFL)
 
 PATIENCE_S = 20.0
 """Longest wait for a server to answer or to end; a healthy one needs 0.05 s."""

@@ -12,25 +12,26 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 __all__ = ["hold", "on_hangup"]
 
 
 def hold() -> None:
-    """Hold the signal back until somebody listens."""
+    """Hold the signal back until somebody listens; to be called first at the start of the process."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    _has_terminal_to_lose()
 
 
 @contextmanager
 def on_hangup(reload: Callable[[], Awaitable[None]]) -> Iterator[None]:
     """Await *reload* at each signal while the block runs, in the loop of the main thread."""
     loop = asyncio.get_running_loop()
-    watched = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()  # nohup has it ignored
     asked = asyncio.Event()
     reloading = loop.create_task(_reload_when(asked, reload))
 
     def hear() -> None:
-        if watched and not _has_terminal():
+        if _has_terminal_to_lose() and not _has_terminal():
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             asked.set()
@@ -51,6 +52,12 @@ async def _reload_when(asked: asyncio.Event, reload: Callable[[], Awaitable[None
         await asked.wait()
         asked.clear()
         await reload()
+
+
+@cache
+def _has_terminal_to_lose() -> bool:
+    """Tell whether the process began with a terminal; under nohup, which has the signal ignored, it may outlive it."""
+    return signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
 
 
 def _has_terminal() -> bool:

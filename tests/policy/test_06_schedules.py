@@ -221,6 +221,7 @@ async def test_following_workers_put_nothing_in_force_and_fire_what_is(fleet):
     assert await _names(fleet, set())
     fleet.configure(table())
     await fleet.start(1, "--type", "work.other", "--type", TYPE)
+    await until(lambda: _names(fleet, {"tick"}), "the schedule is in force")
     fleet.kill(fleet.workers[-1])
     await ticking(fleet, 2)
 

@@ -93,7 +93,7 @@ async def test_the_fields_that_the_deployment_names_are_sealed_too(fleet, client
 async def test_without_a_key_it_is_refused_and_nothing_is_sent(fleet, keys):
     fleet.configure(ENCRYPT)
     async with fleet.here():
-        for name, field, all_of_them in (("work.secret", "note", "number, note"), ("work.loop", "text", "text")):
+        for name, field, all_of_them in (("work.secret", "note", "number, pin, note"), ("work.loop", "text", "text")):
             with pytest.raises(RestrictedField, match=rf"restricted fields \({all_of_them}\): this process has no key"):
                 await fleet.jobs.enqueue(name, {field: SECRET})
 
