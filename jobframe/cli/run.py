@@ -12,6 +12,7 @@ import click
 from jobframe.cli.invocation import Invocation
 from jobframe.cli.options import example
 from jobframe.config.reader import read
+from jobframe.core.errors import UnknownJobType
 from jobframe.project import load_project
 from jobframe.runtime import logs
 from jobframe.runtime.hangup import hold
@@ -38,7 +39,10 @@ def worker(
     jobs: it keeps the others running.
     """
     hold()
-    project = load_project(invocation.config, types=types)
+    try:
+        project = load_project(invocation.config, types=types)
+    except UnknownJobType as error:
+        raise click.UsageError(str(error)) from None
     logs.configure(project.config.logging.format, project.config.logging.level)
     with server(project.config) as url:
         run_worker(project, url, burst=burst, processes=processes, status=not no_status, on_status=_tell_status)

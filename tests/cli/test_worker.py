@@ -114,7 +114,7 @@ def test_enqueue_checks_the_payload_of_an_installed_type_before_it_is_sent(jobfr
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--type", "notes.wite"], 1, "did you mean 'notes.write'?"),
+        (["--type", "notes.wite"], 2, "did you mean 'notes.write'?"),
         (["--processes", "0"], 2, "0 is not in the range"),
     ],
 )

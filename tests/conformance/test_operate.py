@@ -136,7 +136,7 @@ async def test_a_job_that_failed_or_was_stopped_is_queued_again_with_its_history
 
 
 @pytest.mark.parametrize(
-    ("reach", "state"), [(waiting, "waiting"), (delayed, "waiting"), (active, "active"), (completed, "completed")]
+    ("reach", "state"), [(waiting, "waiting"), (delayed, "delayed"), (active, "active"), (completed, "completed")]
 )
 @pytest.mark.parametrize("given", [True, False])
 async def test_a_job_in_another_state_cannot_be_retried(world, reach, state, given):

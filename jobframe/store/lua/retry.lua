@@ -17,7 +17,10 @@ local function place(id)
     local since = call('ZSCORE', P .. state .. ':' .. t, id)
     if since then return state == 'given' and 'completed' or state, since end
   end
-  if call('HEXISTS', P .. 'payload:' .. t, id) == 1 then return 'waiting' end
+  for _, level in ipairs({'n', 'h', 'l', 'b'}) do
+    local due = call('ZSCORE', P .. 'queue:' .. t .. ':' .. level, id)
+    if due then return tonumber(due) <= now and 'waiting' or 'delayed', due end
+  end
 end
 
 -- Attempts and snoozes from 0; who did it is kept, of several the last.
