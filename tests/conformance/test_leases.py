@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobframe.core.group import Group
 from jobframe.core.outcome import Completed
 from jobframe.store.codec import Record
 from tests.conformance.world import HOUR, LEASE_MS, MINUTE, SECOND, names
@@ -119,6 +120,19 @@ async def test_a_crash_uses_no_attempt_and_keeps_the_jobs_place(world):
     record = Record.decode(first.record)
     assert (record.attempts, record.crashes, record.interrupts) == (0, 1, 0)
     assert await world.counter("a", "crashed") == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"group": "0123456789abcdef"}])
+async def test_jobs_of_a_dead_worker_are_due_at_once_though_the_clock_was_set_back(world, options):
+    policy = {"group": Group("tenant", 1)} if options else {}
+    await world.join("w1", "a", **policy)
+    await world.enqueue("a", "x", **options)
+    assert ["x"] == [job.unique for job in (await world.claim("w1")).jobs]
+    world.now -= HOUR
+    await world.bury("w1")
+    await world.join("w2", "a", **policy)
+
+    assert ["x"] == [job.unique for job in (await world.claim("w2")).jobs]
 
 
 async def test_a_crash_keeps_the_history(world):

@@ -20,6 +20,7 @@ local function take_back(worker, counter, n)
     local field = fields[i]
     local t, id = split_field(field)
     local _, due, options = split_held(fields[i + 1])
+    due = math.min(due or now, now) -- it was due when it started; by now the clock may have been set back
     types[t] = types[t] or {p = limits(t), lined_up = {}, ids = {}, options = {}}
     local of = types[t]
     local p = of.p
@@ -34,9 +35,9 @@ local function take_back(worker, counter, n)
     elseif counter == 'crashed' and counts[2] >= POISON_CRASHES then
       state, reason = 'failed', 'poison: its worker died ' .. counts[2] .. ' times while it ran'
     end
-    local lines_up = not state and p.grouped and (due or now) <= now
+    local lines_up = not state and p.grouped
     if lines_up then
-      table.insert(of.lined_up, {id, due or now, BOOST[queue_of(t, p, options)], group_of(options)})
+      table.insert(of.lined_up, {id, due, BOOST[queue_of(t, p, options)], group_of(options)})
     else
       table.insert(of.ids, id)
       table.insert(of.options, options)
@@ -46,7 +47,7 @@ local function take_back(worker, counter, n)
       release_key(t, id, options)
       ended[#ended + 1] = field
     elseif not lines_up then
-      call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(t, p, options), due or now, id)
+      call('ZADD', P .. 'queue:' .. t .. ':' .. queue_of(t, p, options), due, id)
     end
     call('HDEL', held, field)
   end

@@ -143,7 +143,7 @@ class Fleet(RuleBasedStateMachine):
             assert self.workers.pop(name) < self.world.now
             self.dead.append(name)
             for job in self.model.of("active", name):
-                self.model.crash(job)
+                self.model.crash(job, self.world.now)
         self.run(self.world.sweep(may_take=may_take))
         assert content == self.dump(), "a second sweep has something left to do"
 
@@ -170,7 +170,7 @@ class Fleet(RuleBasedStateMachine):
         self.dead.append(name)
         for job in running:
             job.count("interrupts")
-            self.model.give_back(job)
+            self.model.take_back(job, self.world.now)
 
     @rule(ms=st.sampled_from([1, DELAY_MS, PERIOD_MS, EXPIRES_MS]))
     def advance(self, ms: int) -> None:

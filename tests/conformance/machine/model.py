@@ -47,13 +47,18 @@ class Model(Exclusions):
         else:
             self.queue(job, job.due)
 
-    def crash(self, job: Job) -> None:
+    def take_back(self, job: Job, now: int) -> None:
+        """Its worker is gone; it was due when it started, whatever the clock says by now."""
+        job.due = min(job.due, now)
+        self.give_back(job)
+
+    def crash(self, job: Job, now: int) -> None:
         """Its worker is dead."""
         job.count("crashes")
         if not job.cancel_asked and job.record.crashes >= POISON:
             job.end("failed")
         else:
-            self.give_back(job)
+            self.take_back(job, now)
 
     def conclude(self, job: Job, outcome: Outcome, now: int) -> None:
         """Its worker says how the attempt ended."""
