@@ -395,6 +395,15 @@ async def test_a_schedule_that_was_taken_out_is_not_brought_back_by_an_older_fil
     assert {"s"} == (await in_force(world, minutely(), edited_ms=None)).keys()
 
 
+async def test_of_what_was_superseded_the_newest_thousand_are_remembered(world):
+    for n in range(1_003):
+        world.now += 1
+        newest = await in_force(world, minutely(payload={"n": n}), edited_ms=None)
+
+    assert 1_000 == len((await world.dump())["superseded"])
+    assert newest == await in_force(world, minutely(payload={"n": 900}), edited_ms=START_MS)
+
+
 async def test_the_same_file_again_changes_nothing(world):
     await in_force(world, minutely())
     version = (await world.dump())["control"]["policy"]

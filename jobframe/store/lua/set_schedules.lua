@@ -5,17 +5,19 @@
 -- As with policies, what was superseded after the file's last edit is not brought back; having no schedule of a name
 -- has the digest ''. Versions come from the counter of all policies, so that none of a name is ever given twice.
 local PER_SCHEDULE = 5
+local MOST_SUPERSEDED = 1000 -- older files than the newest so many edits are taken for new ones
 local edited, types, wanted, changed = tonumber(ARGV[2]), {}, {}, {}
 local first = 4 + tonumber(ARGV[3])
 for at = 4, first - 1 do types[ARGV[at]] = true end
 
 local function may_put(name, digest)
   if not edited then return true end
-  return tonumber(call('HGET', P .. 'superseded', '@' .. name .. '\t' .. digest) or -1) <= edited
+  return tonumber(call('ZSCORE', P .. 'superseded', name .. '\t' .. digest) or -1) <= edited
 end
 
 local function supersede(name, digest)
-  call('HSET', P .. 'superseded', '@' .. name .. '\t' .. digest, now)
+  call('ZADD', P .. 'superseded', now, name .. '\t' .. digest)
+  call('ZREMRANGEBYRANK', P .. 'superseded', 0, -1 - MOST_SUPERSEDED)
   changed[#changed + 1] = name
 end
 
