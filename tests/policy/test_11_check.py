@@ -14,7 +14,7 @@ from jobframe.core.batch import Job
 from jobframe.core.jobtype import JobType
 from tests.docs import pages
 
-CHECKERS = ("config/check.py", "config/room.py", "cli/check.py")
+CHECKERS = ("config/check.py", "config/check_policies.py", "config/findings.py", "config/room.py", "cli/check.py")
 ROOM = "max_jobs = {}\nprocesses = {}\nthreads = 4\nchildren = 2\n"
 
 
