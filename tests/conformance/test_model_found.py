@@ -52,3 +52,14 @@ def test_what_ended_by_a_clock_ahead_of_this_one_is_purged_as_well(state):
     state.set_the_clock_back(ms=700)
 
     state.purge(type="free", state=State.CANCELLED)
+
+
+def test_a_worker_brings_a_type_that_a_server_started_again_has_forgotten(state):
+    state.save()
+    state.announce_the_late_type()
+    state.announce_again(worker=0, other={"late"})
+    state.restart_with_what_is_on_disk()
+    state.announce_again(worker=0, other=None)
+    state.enqueue_plain_jobs(type="late", count=1)
+
+    assert 1 == len(state.claim(worker=0, room=1, quantum=1).jobs)

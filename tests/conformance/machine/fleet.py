@@ -104,6 +104,8 @@ class Fleet(RuleBasedStateMachine):
         types = sorted(self.runs[worker])
         assert self.run(self.world.join(worker, *types, joining=joining, apply=False)).keys() == set(types)
         self.knows[worker] = {name: self.world.lanes[name] for name in types}
+        for name in types:  # one that a server started again with older data has forgotten
+            self.model.policies.setdefault(name, Policy())
 
     def pick(self, worker: int) -> str:
         return sorted(self.workers)[worker % len(self.workers)]
