@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobframe.core.job import State
+from jobframe.core.outcome import Completed
+from tests.conformance.machine.producers import Wanted
 from tests.conformance.machine.queues import Queues
 
 
@@ -63,3 +65,22 @@ def test_a_worker_brings_a_type_that_a_server_started_again_has_forgotten(state)
     state.enqueue_plain_jobs(type="late", count=1)
 
     assert 1 == len(state.claim(worker=0, room=1, quantum=1).jobs)
+
+
+def test_a_replaced_job_stays_one_whose_id_nobody_chose(state):
+    state.enqueue(client="c1", jobs=[Wanted("free", key="debounced")], outdated=False)
+    state.enqueue(client="c1", jobs=[Wanted("free", given="x", key="debounced")], outdated=False)
+    state.claim_and_settle(worker=0, outcome=Completed(b"1"))
+
+    state.purge(type="free", state=State.COMPLETED)
+
+
+def test_a_claim_that_finds_a_job_expired_may_start_the_one_behind_it(state):
+    state.enqueue(client="c1", jobs=[Wanted("free", key="debounced", expires=5_000)], outdated=False)
+    state.claim(worker=0, room=1, quantum=1)
+    state.enqueue(client="c1", jobs=[Wanted("free", key="debounced")], outdated=False)
+    state.join(some={"free"})
+    state.advance(ms=6_000)
+    state.leave(worker=0)
+
+    assert 1 == len(state.claim(worker=0, room=50, quantum=1).jobs)

@@ -49,7 +49,7 @@ local function renew(t, p, id, when, tail, options)
   if after then due = split_behind(call('HGET', P .. 'behind:' .. t, after)) or now end
   if when ~= '' then due = postponed(when, first, options) end
   local head = whole(now) .. ';f' .. whole(first) .. (after and ';a' .. after or '') .. (old.given and ';g' or '')
-  call('HSET', P .. 'payload:' .. t, id, head .. tail)
+  call('HSET', P .. 'payload:' .. t, id, head .. string.gsub(tail, '^;g([;\n])', '%1'))
   call('HDEL', P .. 'record:' .. t, id)
   drop_notes(t, {id})
   if not options.window ~= not old.window then take_key(t, id, options) end -- the window of its type was changed

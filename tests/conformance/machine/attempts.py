@@ -84,6 +84,8 @@ class Attempts(Producers):
         answer = self.run(self.world.claim(name, room, quantum=quantum, number=number, lanes=lanes))
 
         assert len(answer.jobs) <= room
+        content_after = self.dump()
+        could_start = self.end_those_found_expired(could_start, content_after)
         jobs = [self.model.jobs[f"{claimed.type}:{claimed.unique}"] for claimed in answer.jobs]
         for job, claimed in zip(jobs, answer.jobs, strict=True):
             assert job.id in could_start
@@ -98,11 +100,9 @@ class Attempts(Producers):
         for job, claimed in zip(jobs, answer.jobs, strict=True):
             job.state, job.worker, job.fence = "active", name, claimed.fence
         self.fence = max([self.fence, *(claimed.fence for claimed in answer.jobs)])
-        content = self.dump()
-        self.end_those_found_expired(could_start, content)
-        self.put_back_those_behind_others(content)
+        self.put_back_those_behind_others(content_after)
         if len(answer.jobs) < room and not answer.more:
-            assert [] == self.model.startable(known, self.world.now, content, self.latest_time)
+            assert [] == self.model.startable(known, self.world.now, content_after, self.latest_time)
         self.judge_order(jobs)
         if not jobs:
             return multiple()
@@ -117,13 +117,22 @@ class Attempts(Producers):
         if rate := self.model.policy(type).rate_limit:
             self.model.arrivals[type] = self.model.arrival(type, self.world.now) + len(jobs) * rate.interval_us
 
-    def end_those_found_expired(self, could_start: set[str], content: Any) -> None:
+    def end_those_found_expired(self, could_start: set[str], content: Any) -> set[str]:
+        """End them; answers what could start when those could as well that had stood behind them."""
         states = states_in(content, self.world.now)
-        for job in self.model.of("queued"):
-            if states[job.id] == "failed":
-                assert job.id in could_start
+
+        def found() -> list[Job]:
+            return [job for job in self.model.of("queued") if states[job.id] == "failed"]
+
+        while ended := [job for job in found() if job.id in could_start]:
+            for job in ended:
                 assert self.model.has_expired(job, self.world.now)
                 job.end("failed")
+            self.model.release_ended(self.world.now)
+            ids = {job.id for job in ended}
+            could_start = could_start | {job.id for job in self.model.of("queued") if job.after and job.after.id in ids}
+        assert [] == found()
+        return could_start
 
     def put_back_those_behind_others(self, content: Any) -> None:
         for job in self.model.of("queued"):
