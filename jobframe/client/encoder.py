@@ -26,7 +26,7 @@ from jobframe.store.enqueue import Encoded, Stale
 from jobframe.store.policies import InForce, decode
 from jobframe.store.seal import seal_fields
 
-__all__ = ["Encoder", "type_name"]
+__all__ = ["Encoder", "group_in_force", "type_name"]
 
 
 def type_name(type: str | JobType) -> str:
@@ -90,7 +90,7 @@ class Encoder:
         found = exclusion(body, read(job, "key"), in_force=in_force, job_type=job_type)
         if job.payload is not None and not isinstance(job.payload, dict):
             fields = _with_own(fields, type(job.payload))  # type: ignore[arg-type] # a class is hashable
-        group = _group(in_force, body, fields)
+        group = group_in_force(in_force, body, fields)
         if unique is None:
             unique = ids.new_unique() if job.id is None else given_unique(name, job.id)
         sealed: dict[str, str] | None = None
@@ -114,8 +114,14 @@ def _is_plain(job: NewJob) -> bool:
     )  # fmt: skip
 
 
-def _group(in_force: InForce | None, body: bytes, sealed: tuple[str, ...]) -> str | None:
-    """Return the group of a payload; a sealed field makes none, for a digest of its value could be guessed."""
+def group_in_force(in_force: InForce | None, body: bytes, sealed: tuple[str, ...] = ()) -> str | None:
+    """
+    Return the group of a payload, None when its type has none.
+
+    Raises:
+        PayloadError: The group is by one of the *sealed* fields: a digest of its value could be guessed.
+
+    """
     group = in_force.policy.group if in_force else None
     if in_force is None or group is None:
         return None

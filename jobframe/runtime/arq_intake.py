@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 import attrs
 import msgspec
 
+from jobframe.client.encoder import group_in_force
 from jobframe.client.exclusion import exclusion
 from jobframe.core.errors import PayloadError, RestrictedField
 from jobframe.runtime.arq_job import UNREADABLE, ArqJob, NotAJob, parked_unique, read, unique_part
@@ -140,7 +141,9 @@ def _ready(queue: str, each: Readable, in_force: InForce | None, now_ms: int) ->
         headers={HEADER: queue},
     )
     equal = exclusion(body, None, in_force=in_force)
-    options = Options(given=True, expires_ms=_expires_ms(each.due, now_ms), exclusion=equal)
+    options = Options(
+        given=True, expires_ms=_expires_ms(each.due, now_ms), group=group_in_force(in_force, body), exclusion=equal
+    )
     version = in_force.version if in_force else 0
     return Ready(each.due, each.job.et, Encoded(each.job.f, each.unique, "", encode_tail(envelope, options), version))
 

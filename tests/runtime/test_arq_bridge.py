@@ -16,6 +16,7 @@ from arq.jobs import Job, JobStatus
 import jobframe
 from jobframe.client.jobs import Jobs
 from jobframe.core import clock
+from jobframe.core.group import Group
 from jobframe.core.job import State
 from jobframe.core.jobtype import JobType
 from jobframe.core.outcome import Cancelled, Completed, Failed, Retried
@@ -174,6 +175,21 @@ async def test_a_queue_that_is_nearly_full_takes_what_fits_and_the_rest_waits_wi
 
     assert 3 == len(first)
     assert {f"j{n}" for n in range(5)} == {each.unique for each in (*first, *second)}
+
+
+async def test_jobs_from_arq_count_in_their_group_too(arq, worker):
+    await worker.announce(REEMBED, group=Group("document_id", 1))
+    for document, unique in (("a", "a1"), ("a", "a2"), ("b", "b1")):
+        await arq.enqueue_job("reembed.document", document, _job_id=unique)
+
+    await worker.bridge.take_over()
+    first = await worker.claim()
+
+    assert {"a", "b"} == {body_of(each)["document_id"] for each in first}
+    assert 2 == len(first)
+    for each in first:
+        await worker.end(each, Completed(b"1"))
+    assert 1 == len(await worker.claim())
 
 
 async def test_a_producer_with_plain_json_is_understood(any_url, worker):

@@ -11,7 +11,7 @@ local function counted(record, counter)
 end
 
 -- Take up to n jobs from a worker that is gone (counter crashed) or goes (interrupted), back to where they stood in
--- their queues; a job with a pending cancel ends as cancelled, one at its third crash as failed. Returns how many.
+-- their queues; a job with a pending cancel ends as cancelled, one at its tenth crash as failed. Returns how many.
 local function take_back(worker, counter, n)
   local held, cancels = P .. 'held:' .. worker, P .. 'cancels:' .. worker
   local fields = call('HGETALL', held)
