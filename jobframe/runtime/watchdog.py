@@ -27,6 +27,7 @@ EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h: whoever supervises the process should start it again."""
 
 _LOOK_EVERY_S = 1.0
+_LOOKS = 2
 _LATE_S = 2.0
 _MOST_GIVEN_BACK = 1_000
 _log = structlog.get_logger("jobframe.worker")
@@ -39,7 +40,7 @@ class Watchdog:
         """Watch *loop*, in which *runtime* lives."""
         self._runtime = runtime
         self._loop = loop
-        self._turned_at = clock.monotonic()
+        self._answered = True
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="jobframe-watchdog", daemon=True)
 
@@ -54,21 +55,24 @@ class Watchdog:
         self._stopped.set()
 
     def _watch(self) -> None:
+        looks = 0  # without an answer; seconds would also count while the whole process was frozen
         while not self._stopped.wait(_LOOK_EVERY_S):
-            late_s = clock.monotonic() - self._turned_at
-            if late_s < _LATE_S:
+            if self._answered:
+                looks = 0
                 self._ask()
                 continue
-            blockers = self._blockers()
+            looks += 1
+            blockers = self._blockers() if looks >= _LOOKS else []
             if blockers and clock.monotonic() > max(each.deadline for each in blockers) + _LATE_S:
                 self._end(blockers)
 
     def _ask(self) -> None:
+        self._answered = False
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._answer)
 
     def _answer(self) -> None:
-        self._turned_at = clock.monotonic()
+        self._answered = True
 
     def _blockers(self) -> list[Attempt]:
         """Return the attempts, those of one call, in whose handler the loop is stuck."""

@@ -1,5 +1,8 @@
 """A handler that blocks the event loop: within its timeout nothing happens, beyond it the process ends in order."""
 
+import asyncio
+import signal
+
 from jobframe.runtime.watchdog import EXIT_CODE
 from tests.fleet.workers import until
 
@@ -37,3 +40,18 @@ async def test_a_job_that_blocks_beyond_its_timeout_has_timed_out_and_the_others
     others = [await (await fleet.jobs.job(each)).info() for each in neighbours]
     assert [(0, 0, 1)] * NEIGHBOURS == [(each.attempts, each.crashes, each.interrupts) for each in others]
     assert (NEIGHBOURS, 0) == (counts["completed"], counts["crashed"])
+
+
+async def test_after_a_freeze_a_busy_loop_that_still_turns_ends_no_process(fleet):
+    """The watchdog must ask again after a time in which neither it nor the loop could do anything."""
+    fleet.configure('[jobs."work.other"]\ntimeout = "1s"\nmax_retries = 0', lease="60s")
+    (worker,) = await fleet.start()
+    worker.signal(signal.SIGSTOP)
+    await asyncio.sleep(3)  # longer than the watchdog waits for an answer
+    worker.signal(signal.SIGCONT)
+    handle = await fleet.jobs.enqueue("work.other", {"do": "spin", "n": 8_000})
+    await fleet.ended()
+
+    info = await handle.info()
+    assert ("failed", ["TimeoutError"]) == (info.state, [each.error for each in info.errors])
+    assert "on" == await (await fleet.jobs.enqueue("work.loop", {"text": "on"})).result(timeout=20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -310,6 +311,15 @@ def _once_and_hold_blocking(ctx, work):
         raise
 
 
+async def _spin(_ctx, work):
+    """Keep the loop busy, but let others run; whatever stops it is swallowed."""
+    end = time.monotonic() + work.n / 1000
+    while time.monotonic() < end:
+        sum(range(100_000))
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+
+
 async def _sleep(_ctx, work):
     await asyncio.sleep(work.n / 1000)
 
@@ -444,6 +454,7 @@ BLOCKS = {
     "once_and_hold": _once_and_hold_blocking,
 }
 WAITS = {
+    "spin": _spin,
     "sleep": _sleep,
     "hold": _hold,
     "swallow": _swallow,
