@@ -41,15 +41,18 @@ class Proxy:
         self._flows.set()
         self._latency_s = (0.0, 0.0)
         self._listener: asyncio.Server | None = None
+        self._refuses = False
         self._ways: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept(self) -> None:
         """Listen."""
+        self._refuses = False
         self._listener = await asyncio.start_unix_server(self._serve, f"{self._folder}/s")
 
     async def refuse(self) -> None:
         """Cut every connection, and accept none."""
+        self._refuses = True
         if self._listener is not None:
             self._listener.close()
         self.cut()
@@ -108,6 +111,8 @@ class Proxy:
         self._tasks.add(task)
         upstream, to_server = await asyncio.open_unix_connection(self.server)
         self._ways |= {writer, to_server}
+        if self._refuses:  # since it was accepted: nobody else would cut it
+            self.cut()
         way = _Way(self, reader, writer, upstream, to_server)
         await asyncio.gather(way.requests(), way.answers())
         self._ways -= {writer, to_server}

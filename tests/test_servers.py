@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import redis
 import redis.asyncio
+
+from tests.proxy import Proxy
 
 
 def test_no_other_plugin_brings_servers(pytestconfig):
@@ -43,3 +47,15 @@ def test_a_durable_server_loads_what_it_held_when_killed(own_server):
 def test_namespaces_are_legible_and_unlike(namespace, request):
     """A namespace shows which test made a key."""
     assert namespace.startswith("test-namespaces-are-legible-and-unlike"[:40])
+
+
+async def test_a_closed_proxy_cuts_also_what_it_has_just_accepted(redis_url):
+    """Its caller may live on, and the test waits for the connection's end."""
+    proxy = Proxy(redis_url.removeprefix("unix://"))
+    await proxy.accept()
+    _, writer = await asyncio.open_unix_connection(proxy.url.removeprefix("unix://"))
+    while not proxy._tasks:
+        await asyncio.sleep(0)
+
+    await asyncio.wait_for(proxy.aclose(), 10)
+    writer.close()
