@@ -54,8 +54,10 @@ async def test_a_closed_proxy_cuts_also_what_it_has_just_accepted(redis_url):
     proxy = Proxy(redis_url.removeprefix("unix://"))
     await proxy.accept()
     _, writer = await asyncio.open_unix_connection(proxy.url.removeprefix("unix://"))
-    while not proxy._tasks:
+    for _ in range(100):  # turns of the loop; the first in which it has the connection, and not yet its way on
         await asyncio.sleep(0)
+        if proxy._tasks:
+            break
 
     await asyncio.wait_for(proxy.aclose(), 10)
     writer.close()
