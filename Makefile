@@ -13,7 +13,7 @@ EXAMPLES ?= 10000
 help:
 	@echo 'make run         embedded server, worker, status server and the sample documents; Ctrl-C stops all'
 	@echo 'make run ONCE=1  the same, ends by itself when every sample document is embedded'
-	@echo 'make test        unit, integration and end-to-end tests'
+	@echo 'make test        unit, integration and end-to-end tests, and a smoke of faults'
 	@echo 'make check       lint, types and every test: the one gate before a change goes in'
 	@echo 'make coverage    the tests of jobframe/core, which must run every line and branch of it'
 	@echo 'make faults      the tests of tests/faults with their full load; wants a quiet machine'
