@@ -334,6 +334,7 @@ async def test_a_worker_that_stops_gives_every_job_of_a_call_back(fleet, type_na
     assert {State.COMPLETED} == {info.state for info in await ends(handles)}
 
 
+@pytest.mark.slow
 async def test_a_worker_that_is_killed_has_every_job_of_its_calls_run_again_by_another(fleet):
     handles = await hold(fleet, "work.batch", 6, gate="taken-over")
     (worker,) = await fleet.start()

@@ -553,6 +553,7 @@ group = {{ by = "text", concurrency = {} }}
 """
 
 
+@pytest.mark.slow
 async def test_killed_workers_never_let_more_of_a_group_run_than_it_says(fleet):
     fleet.configure(TENANTS.format(2))
     workers = await fleet.start(4)

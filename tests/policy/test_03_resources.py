@@ -260,6 +260,7 @@ uses = ["gpu:2"]
 """
 
 
+@pytest.mark.slow
 async def test_killed_workers_never_let_two_types_take_more_than_there_is(fleet):
     fleet.configure(SHARED.format(3))
     workers = await fleet.start(4)

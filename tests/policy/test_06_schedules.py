@@ -59,6 +59,7 @@ async def test_four_workers_make_one_job_a_slot(fleet):
     assert fired <= len(slots(fleet)) <= fired + 1  # one may have been made between the two looks
 
 
+@pytest.mark.slow
 async def test_no_slot_is_lost_or_doubled_while_workers_are_killed(fleet):
     fleet.configure(table())
     await fleet.start(4)
@@ -73,6 +74,7 @@ async def test_no_slot_is_lost_or_doubled_while_workers_are_killed(fleet):
     assert len(slots(fleet)) == (await fleet.jobs.counts(TYPE))["completed"]
 
 
+@pytest.mark.slow
 async def test_two_versions_of_the_policy_side_by_side_make_one_job_a_slot(fleet):
     fleet.configure(table())
     await fleet.start(2)
