@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.faults.server_faults import (
+from tests.faults.under_load import (
     JOBS,
     RUNTIME,
     TIMEOUT_S,

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.faults.server_faults import (
+from tests.faults.under_load import (
     JOBS,
     RUNTIME,
     TIMEOUT_S,

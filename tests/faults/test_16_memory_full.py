@@ -9,7 +9,7 @@ import pytest
 
 from jobframe.core.errors import StoreFull
 from tests.faults.form import load
-from tests.faults.server_faults import PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, tell
+from tests.faults.under_load import PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, tell
 from tests.fleet.producer import Producer, judge
 from tests.fleet.workers import until
 

@@ -10,7 +10,7 @@ from jobframe.store.doctor import examine
 from jobframe.store.inspect import workers as members
 from tests.faults.form import load
 from tests.faults.readyz import readyz
-from tests.faults.server_faults import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, tell
+from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, tell
 from tests.fleet.producer import in_flight
 from tests.fleet.workers import until
 

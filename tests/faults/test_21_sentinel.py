@@ -11,7 +11,7 @@ from jobframe.client.jobs import Jobs
 from jobframe.store.store import Store
 from tests.faults.form import FULL
 from tests.faults.sentinels import NAME, make_sentinels
-from tests.faults.server_faults import (
+from tests.faults.under_load import (
     JOBS,
     PATIENCE_S,
     RUNTIME,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.faults.form import FULL, load
-from tests.faults.server_faults import RUNTIME, TIMEOUT_S, tell, under_load
+from tests.faults.under_load import RUNTIME, TIMEOUT_S, tell, under_load
 from tests.fleet.producer import judge
 
 JOBS = load(5_000)

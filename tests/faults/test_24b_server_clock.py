@@ -12,7 +12,7 @@ import pytest
 
 from jobframe.core.clock import wall_ms
 from tests.faults.form import load
-from tests.faults.server_faults import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, now_ns, tell
+from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, now_ns, tell
 from tests.fleet.fixtures import fleet_at
 from tests.fleet.workers import until
 

@@ -1,4 +1,4 @@
-"""What the faults of the server have in common: load, a fault in its middle, and the wait until jobs start again."""
+"""What rows of the matrix have in common: load, a fault in its middle, and the wait until jobs start again."""
 
 from __future__ import annotations
 
