@@ -44,6 +44,8 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._read: list[Line] = []
+        self._offset = 0
 
     def open_gate(self, name: str) -> None:
         """Let every handler go on that holds at this gate."""
@@ -57,11 +59,18 @@ class Ledger:
 
     def lines(self, what: str = "", job: str = "") -> list[Line]:
         """Return the lines of one kind, or of one job or type."""
+        self._read_on()
+        return [each for each in self._read if (not what or each.what == what) and _is_of(each.job, job)]
+
+    def _read_on(self) -> None:
+        """Read what was written since the last time: it is asked again and again while a test waits."""
         if not self.path.exists():
-            return []
-        whole = self.path.read_bytes().rpartition(b"\n")[0]
-        lines = [Line(**json.loads(line)) for line in whole.splitlines()]
-        return [each for each in lines if (not what or each.what == what) and _is_of(each.job, job)]
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read += [Line(**json.loads(line)) for line in whole.splitlines()]
+        self._offset += len(whole + newline)
 
     def starts(self, job: str = "") -> Counter[str]:
         """Count the starts by job."""
