@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import secrets
-import signal
-
 import attrs
 import pytest
 
 from jobframe.project import load_project
-from jobframe.store import leases, policies
+from jobframe.store import policies
 from jobframe.store.doctor import examine
-from jobframe.store.inspect import workers
+from tests.fleet.killer import killing
 from tests.fleet.oracle import Limits, too_many
 from tests.fleet.workers import until
 
@@ -49,23 +44,20 @@ async def weather(fleet, storm):
     limits = Limits(fleet.jobs.store.redis)
     fleet.configure(SLOTS.format(3), lease="3s")
     await limits.change(3, lambda: fleet.start(storm.workers))
-    killer = Killer(fleet, storm.kill_every_s, storm.kills[1])
-    killing = asyncio.create_task(killer.run())
-    ids = await fleet.enqueue(storm.jobs, TYPE, do="sleep", n=storm.ms)
-    paused = await change_and_pause(fleet, storm, limits)
-    counts = await until(lambda: all_ended(fleet), "every job has ended", 200)
-    killer.done.set()
-    held = await killing
+    async with killing(fleet, storm.kill_every_s, storm.kills[1], type=TYPE) as kills:
+        ids = await fleet.enqueue(storm.jobs, TYPE, do="sleep", n=storm.ms)
+        paused = await change_and_pause(fleet, storm, limits)
+        counts = await until(lambda: all_ended(fleet), "every job has ended", 200)
 
+    held = sum(len(kill.held) for kill in kills)
     starts, runs = fleet.ledger.starts(), fleet.ledger.runs(TYPE)
     assert [] == too_many(runs, limits)
     assert [] == [run for run in runs for first, last in paused if first < run.fence < last]
     assert (storm.jobs, 0, 0) == (counts["completed"], counts["failed"], counts["retried"]), "lost"
     assert set(ids) == set(starts)
-    assert len(held) >= storm.kills[0]
-    assert 0 not in held
-    assert sum(held) == counts["crashed"]
-    assert starts.total() - len(starts) <= sum(held)
+    assert len(kills) >= storm.kills[0]
+    assert held == counts["crashed"]
+    assert starts.total() - len(starts) <= held
     await all_slots_are_free(fleet)
 
 
@@ -123,54 +115,3 @@ async def all_slots_are_free(fleet):
     assert (3, 2) == (counts["active"], counts["waiting"])
     fleet.ledger.open_gate("slots")
     await fleet.ended()
-
-
-class Killer:
-    """
-    Kills a worker in the middle of a job, again and again, and starts another one each time.
-
-    Attributes:
-        done: Set when it shall stop.
-
-    """
-
-    def __init__(self, fleet, every_s, most):
-        self._fleet = fleet
-        self._every_s = every_s
-        self._most = most
-        self._hit = set()
-        self.done = asyncio.Event()
-
-    async def run(self):
-        """Kill until done; returns how many jobs each kill hit, as the store counts them."""
-        held = []
-        while len(held) < self._most and not await self._is_done(self._every_s):
-            victim = await until(
-                lambda: self.done.is_set() or self._stop_one_that_runs_a_job(), "a worker runs a job", 100
-            )
-            if victim is True:
-                break
-            names = {stats.member.pid: stats.worker for stats in await workers(self._fleet.jobs.store)}
-            self._fleet.kill(victim)
-            held.append(len(await leases.held(self._fleet.jobs.store, names[victim.pid])))
-            self._fleet.spawn()
-        return held
-
-    async def _is_done(self, within_s):
-        try:
-            await asyncio.wait_for(self.done.wait(), within_s)
-        except TimeoutError:
-            return False
-        return True
-
-    def _stop_one_that_runs_a_job(self):
-        """Stop a worker that is then seen to run a job, none that was hit before: three deaths would poison it."""
-        victim = secrets.choice([worker for worker in self._fleet.workers if worker.process.poll() is None])
-        victim.signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, victim.pid, os.WSTOPPED)
-        running = {run.job for run in self._fleet.ledger.runs(TYPE) if run.pid == victim.pid and run.end is None}
-        if running and not running & self._hit:
-            self._hit |= running
-            return victim
-        victim.signal(signal.SIGCONT)
-        return None
