@@ -21,6 +21,10 @@ import redis
 
 import jobframe
 from jobframe.store.binary import find_binary
+from tests import timeline
+from tests.fleet.evidence import pytest_runtest_makereport, pytest_runtest_setup
+
+__all__ = ["pytest_runtest_makereport", "pytest_runtest_setup"]
 
 hypothesis.settings.register_profile("jobframe", deadline=None)  # nothing depends on speed
 hypothesis.settings.load_profile("jobframe")
@@ -76,6 +80,7 @@ class Server:
 
     def start(self) -> Server:
         """Start the process and wait until it answers."""
+        self._tell("is started")
         for _ in range(PORT_ATTEMPTS if self.ports else 1):
             self.ports = {name: port or _free_port() for name, port in self.ports.items()}
             if self._answers_in_time(self._launch()):
@@ -108,14 +113,19 @@ class Server:
     def stop(self) -> None:
         """End the process as an operator would; it saves what it has to."""
         if self.process and self.process.poll() is None:
+            self._tell("is stopped")
             self.process.terminate()
             self.process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         """End the process as a power cut would."""
         if self.process:
+            self._tell("is killed")
             self.process.kill()
             self.process.wait(PATIENCE_S)
+
+    def _tell(self, what: str) -> None:
+        timeline.happened(f"server {self.folder.name}", what)
 
     def flush(self) -> str:
         """Empty every database and return the address."""

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from jobframe.core import ids
+from tests import timeline
 
 SCRIPT = b"EVAL"
 """Scripts are what is disturbed; greetings and subscriptions go through."""
@@ -26,8 +28,8 @@ class Proxy:
 
     """
 
-    def __init__(self, server: str) -> None:
-        """Stand before the unix socket *server*."""
+    def __init__(self, server: str, roll: Callable[[], float] = ids.roll) -> None:
+        """Stand before the unix socket *server*, with dice for latencies."""
         self.server = server
         self._folder = Path(tempfile.mkdtemp(prefix="jf-", dir="/tmp"))  # pytest's own paths are too long for a socket
         self.url = f"unix://{self._folder}/s"
@@ -40,6 +42,7 @@ class Proxy:
         self._flows = asyncio.Event()
         self._flows.set()
         self._latency_s = (0.0, 0.0)
+        self._roll = roll
         self._listener: asyncio.Server | None = None
         self._refuses = False
         self._ways: set[asyncio.StreamWriter] = set()
@@ -47,11 +50,13 @@ class Proxy:
 
     async def accept(self) -> None:
         """Listen."""
+        timeline.happened("proxy", "accepts")
         self._refuses = False
         self._listener = await asyncio.start_unix_server(self._serve, f"{self._folder}/s")
 
     async def refuse(self) -> None:
         """Cut every connection, and accept none."""
+        timeline.happened("proxy", "refuses")
         self._refuses = True
         if self._listener is not None:
             self._listener.close()
@@ -60,19 +65,23 @@ class Proxy:
 
     def cut(self) -> None:
         """Cut every connection."""
+        timeline.happened("proxy", "cuts")
         for way in self._ways:
             way.close()
 
     def lose_answers(self, count: int) -> None:
         """Let the next *count* scripts run, and cut the connection in place of each answer."""
+        timeline.happened("proxy", f"loses {count} answers")
         self._to_lose, self._losing_requests = count, False
 
     def lose_requests(self, count: int) -> None:
         """Cut the connection in place of the next *count* scripts: the server never sees them."""
+        timeline.happened("proxy", f"loses {count} calls")
         self._to_lose, self._losing_requests = count, True
 
     def hold(self) -> None:
         """Keep the answers of scripts back."""
+        timeline.happened("proxy", "holds answers")
         self._open.clear()
 
     async def held(self) -> None:
@@ -81,18 +90,22 @@ class Proxy:
 
     def slow_down(self, least_s: float, most_s: float) -> None:
         """Let every answer come so much later."""
+        timeline.happened("proxy", "slows down")
         self._latency_s = (least_s, most_s)
 
     def swallow(self) -> None:
         """Carry nothing any more, in no direction, on connections that stay open: a cable is cut."""
+        timeline.happened("proxy", "swallows")
         self._flows.clear()
 
     def heal(self) -> None:
         """Carry on, with what was swallowed first."""
+        timeline.happened("proxy", "carries on")
         self._flows.set()
 
     def release(self) -> None:
         """Let the answers through that were kept back."""
+        timeline.happened("proxy", "lets answers through")
         self._held.clear()
         self._open.set()
 
@@ -135,7 +148,7 @@ class Proxy:
         least, most = self._latency_s
         if most:
             self.slowed += 1
-            await asyncio.sleep(least + (most - least) * ids.roll())
+            await asyncio.sleep(least + (most - least) * self._roll())
 
     async def pass_gate(self) -> None:
         """Wait while answers are held."""

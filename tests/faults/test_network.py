@@ -17,7 +17,7 @@ EXCLUSIVE = '[jobs."work.other"]\nconcurrency = 1'
 @pytest.fixture
 async def network(fleet):
     """The way of the workers to the server; the test itself has a shorter one."""
-    network = Proxy(fleet.url.removeprefix("unix://"))
+    network = Proxy(fleet.url.removeprefix("unix://"), fleet.dice.random)
     await network.accept()
     fleet.url = network.url
     fleet.configure()

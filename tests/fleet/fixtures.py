@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import random  # noqa: TID251 - dice of a test, that fall the same again
+import secrets
 import shutil
 import signal
 import sys
@@ -16,6 +19,8 @@ from jobframe.project import load_project
 from jobframe.store.inspect import workers
 from jobframe.store.store import Store
 from jobframe.wiring import build_runtime
+from tests import timeline
+from tests.fleet import evidence
 from tests.fleet.ledger import Ledger
 from tests.fleet.workers import Worker, until
 
@@ -34,6 +39,8 @@ class Fleet:
         jobs: A client that knows no handler.
         ledger: What the handlers wrote down.
         workers: The processes started so far.
+        seed: Of the dice: `FAULTS_SEED`, or a new one.
+        dice: Whatever a test leaves to chance asks these, so that a failed one can be run again.
 
     """
 
@@ -44,6 +51,8 @@ class Fleet:
         self.jobs = Jobs(Store(url, namespace))
         self.ledger = Ledger(folder / "ledger")
         self.workers: list[Worker] = []
+        self.seed = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(1_000_000))
+        self.dice = random.Random(self.seed)  # noqa: S311 - it hides nothing
         shutil.copy(PLUGIN, folder)
         info = folder / "acme_work-1.0.dist-info"
         info.mkdir()
@@ -53,6 +62,7 @@ class Fleet:
 
     def configure(self, jobs: str = "", **runtime: str | int) -> None:
         """Write jobs.toml: tables of *jobs*, keys of ``[runtime]``."""
+        timeline.happened("fleet", f"is configured: {runtime} {jobs!r}")
         lines = [f"{key} = {value!r}" for key, value in ({"durability": "best-effort"} | runtime).items()]
         (self.folder / "jobs.toml").write_text(
             f'[redis]\nurl = "{self.url}"\nnamespace = "{self.namespace}"\n[plugins]\nallow = ["acme-work"]\n'
@@ -126,6 +136,7 @@ async def fleet_at(url, namespace, folder, monkeypatch):
     monkeypatch.setenv("ACME_LEDGER", str(folder / "ledger"))
     async with AsyncExitStack() as stack:
         fleet = Fleet(folder, url, namespace)
+        evidence.watch(fleet)
         stack.push_async_callback(fleet.aclose)
         yield fleet
     sys.modules.pop("acme_work", None)

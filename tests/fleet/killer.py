@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 from collections import defaultdict
 from contextlib import asynccontextmanager
@@ -95,7 +94,7 @@ def _stop_one(fleet, type, at_least):
     busy = [worker for worker in living if len(running[worker.pid]) >= at_least]
     if not busy:
         return None
-    victim = secrets.choice(busy)
+    victim = fleet.dice.choice(busy)
     victim.signal(signal.SIGSTOP)
     os.waitid(os.P_PID, victim.pid, os.WSTOPPED)
     running = _running(fleet.ledger, type)[victim.pid]

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests import timeline
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40.0
 """Longest wait for anything that takes a second or two on a quiet machine."""
@@ -54,6 +56,7 @@ class Worker:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
             )
+        timeline.happened(f"worker {self.pid}", "is started")
 
     @property
     def pid(self) -> int:
@@ -62,6 +65,7 @@ class Worker:
 
     def signal(self, number: int = signal.SIGTERM) -> None:
         """Send it a signal."""
+        timeline.happened(f"worker {self.pid}", f"is sent {signal.Signals(number).name}")
         self.process.send_signal(number)
 
     def kill(self) -> None:
