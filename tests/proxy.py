@@ -23,6 +23,8 @@ class Proxy:
     Attributes:
         url: Where it listens.
         lost: Answers or calls lost so far.
+        lost_answers: What the answers said that were lost.
+        accepted: Connections so far.
         slowed: Answers that came late so far.
         server: The unix socket that it stands before.
 
@@ -33,8 +35,10 @@ class Proxy:
         self.server = server
         self._folder = Path(tempfile.mkdtemp(prefix="jf-", dir="/tmp"))  # pytest's own paths are too long for a socket
         self.url = f"unix://{self._folder}/s"
-        self.lost = self.slowed = 0
+        self.lost = self.slowed = self.accepted = 0
+        self.lost_answers: list[bytes] = []
         self._to_lose = 0
+        self._losing = SCRIPT
         self._losing_requests = False
         self._open = asyncio.Event()
         self._open.set()
@@ -69,15 +73,15 @@ class Proxy:
         for way in self._ways:
             way.close()
 
-    def lose_answers(self, count: int) -> None:
-        """Let the next *count* scripts run, and cut the connection in place of each answer."""
+    def lose_answers(self, count: int, of: bytes = SCRIPT) -> None:
+        """Let the next *count* scripts run that have *of* in them, and cut the connection in place of each answer."""
         timeline.happened("proxy", f"loses {count} answers")
-        self._to_lose, self._losing_requests = count, False
+        self._to_lose, self._losing_requests, self._losing = count, False, of
 
     def lose_requests(self, count: int) -> None:
         """Cut the connection in place of the next *count* scripts: the server never sees them."""
         timeline.happened("proxy", f"loses {count} calls")
-        self._to_lose, self._losing_requests = count, True
+        self._to_lose, self._losing_requests, self._losing = count, True, SCRIPT
 
     def hold(self) -> None:
         """Keep the answers of scripts back."""
@@ -119,6 +123,7 @@ class Proxy:
         shutil.rmtree(self._folder)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -131,9 +136,9 @@ class Proxy:
         self._ways -= {writer, to_server}
         self._tasks.discard(task)
 
-    def loses(self, *, request: bool) -> bool:
-        """Whether this is one of those to be lost."""
-        if not self._to_lose or request != self._losing_requests:
+    def loses(self, call: bytes, *, request: bool) -> bool:
+        """Whether *call*, or the answer to it, is one of those to be lost."""
+        if not self._to_lose or request != self._losing_requests or self._losing not in call:
             return False
         self._to_lose -= 1
         self.lost += 1
@@ -171,15 +176,15 @@ class _Way:
         self._proxy = proxy
         self._client, self._to_client = client, to_client
         self._server, self._to_server = server, to_server
-        self._scripted = False
+        self._call = b""  # the script whose answer comes next
 
     async def requests(self) -> None:
         """Carry what the client says, until it ends or is cut off."""
         while data := await _read(self._client):
             if SCRIPT in data:
-                if self._proxy.loses(request=True):
+                if self._proxy.loses(data, request=True):
                     break
-                self._scripted = True
+                self._call = data
             await self._proxy.carry()
             self._to_server.write(data)
         self._close()
@@ -187,9 +192,10 @@ class _Way:
     async def answers(self) -> None:
         """Carry what the server says, until it ends or is cut off."""
         while data := await _read(self._server):
-            if self._scripted:
-                self._scripted = False
-                if self._proxy.loses(request=False):
+            if self._call:
+                call, self._call = self._call, b""
+                if self._proxy.loses(call, request=False):
+                    self._proxy.lost_answers.append(data)
                     break
                 await self._proxy.pass_gate()
             await self._proxy.travel()

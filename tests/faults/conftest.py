@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.fixtures import durable_fleet, fleet
+from tests.fleet.fixtures import durable_fleet, fleet, network
 
-__all__ = ["durable_fleet", "fleet"]
+__all__ = ["durable_fleet", "fleet", "network"]
 
 SMOKE = ("test_signals.py", "test_smoke.py")
 

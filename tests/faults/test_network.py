@@ -1,43 +1,13 @@
-"""A network that loses answers, is slow, or swallows everything: no job is lost, none runs twice for it."""
+"""A network that is slow, or swallows everything: no job is lost, none runs twice for it."""
 
 from __future__ import annotations
 
 import signal
 
-import pytest
-
 from jobframe.store.inspect import workers
 from tests.fleet.workers import until
-from tests.proxy import Proxy
 
-JOBS, LOSSES = 500, 50
 EXCLUSIVE = '[jobs."work.other"]\nconcurrency = 1'
-
-
-@pytest.fixture
-async def network(fleet):
-    """The way of the workers to the server; the test itself has a shorter one."""
-    network = Proxy(fleet.url.removeprefix("unix://"), fleet.dice.random)
-    await network.accept()
-    fleet.url = network.url
-    fleet.configure()
-    yield network
-    await network.aclose()
-
-
-@pytest.mark.parametrize("lose", [Proxy.lose_answers, Proxy.lose_requests])
-async def test_a_job_runs_once_though_calls_and_answers_are_lost_while_its_worker_lives(fleet, network, lose):
-    fleet.configure(max_jobs=10)
-    await fleet.start()
-    jobs = await fleet.enqueue(JOBS, do="sleep", n=30)
-    for loss in range(LOSSES):
-        lose(network, 1)
-        await until(lambda loss=loss: network.lost > loss, f"loss {loss + 1}")
-    counts = await fleet.ended()
-
-    assert LOSSES == network.lost
-    assert dict.fromkeys(jobs, 1) == fleet.ledger.starts()
-    assert (JOBS, 0, 0, 0) == tuple(counts[name] for name in ("completed", "retried", "crashed", "failed"))
 
 
 async def test_no_lease_is_lost_while_every_answer_takes_a_third_of_a_second(fleet, network):

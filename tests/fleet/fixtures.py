@@ -23,6 +23,7 @@ from tests import timeline
 from tests.fleet import evidence
 from tests.fleet.ledger import Ledger
 from tests.fleet.workers import Worker, until
+from tests.proxy import Proxy
 
 PLUGIN = Path(__file__).with_name("acme_work.py")
 METADATA = "Metadata-Version: 2.1\nName: acme-work\nVersion: 1.0\n"
@@ -156,3 +157,14 @@ async def durable_fleet(own_server, namespace, tmp_path, monkeypatch):
     async with fleet_at(own_server.url, namespace, tmp_path, monkeypatch) as fleet:
         fleet.configure(durability="aof")
         yield fleet
+
+
+@pytest.fixture
+async def network(fleet):
+    """The way of a fleet's workers to the server; the test itself has a shorter one."""
+    network = Proxy(fleet.url.removeprefix("unix://"), fleet.dice.random)
+    await network.accept()
+    fleet.url = network.url
+    fleet.configure()
+    yield network
+    await network.aclose()
