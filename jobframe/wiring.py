@@ -243,7 +243,8 @@ async def _worker(
     from jobframe.runtime.well_sign import WellSign  # noqa: PLC0415
     from jobframe.status.liveness import Pulse  # noqa: PLC0415
 
-    await examine_server(url, project.config.redis.namespace, project.config.runtime.durability)
+    config = project.config
+    await examine_server(url, config.redis.namespace, config.runtime.durability, config.arq.queue)
     lease_ms, beside = project.config.runtime.lease_ms, ExitStack()
     hosted: Hosted
     if processes > 1:

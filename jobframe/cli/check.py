@@ -97,7 +97,10 @@ def _findings(report: Report) -> Iterator[Finding]:
 
 
 async def _check_server(jobs: Jobs, project: Project) -> list[Finding]:
-    snapshot, concerns = await look(jobs.store, project.config.runtime.durability)
+    try:
+        snapshot, concerns = await look(jobs.store, project.config.runtime.durability, project.config.arq.queue)
+    except ConfigError as error:
+        return [Finding("error", problem) for problem in error.problems]
     found = [
         Finding("error" if each.refuses else "warning", Problem("redis", each.text, code=f"server-{each.about}"))
         for each in concerns

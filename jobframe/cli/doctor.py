@@ -53,10 +53,10 @@ def doctor(invocation: Invocation, /, *, repair: bool, as_json: bool) -> None:
     --json prints {"ok", "server", "concerns", "looked_at", "troubles", "repaired"}; concerns is a list of {"about",
     "refuses", "text"}, troubles maps what is wrong to the ids of the jobs.
     """
-    durability = read(invocation.config).runtime.durability
+    config = read(invocation.config)
 
     async def body(jobs: Jobs) -> _Diagnosis:
-        snapshot, found = await look(jobs.store, durability)
+        snapshot, found = await look(jobs.store, config.runtime.durability, config.arq.queue)
         with progress("Looking at every job"):
             return _Diagnosis(snapshot.server, found, await examine(jobs.store, repair=repair))
 

@@ -8,6 +8,7 @@ from jobframe.core import clock
 from jobframe.core.errors import ConfigError, Problem
 from jobframe.store import inspect
 from jobframe.store.fitness import Concern, concerns
+from jobframe.store.rights import demand_rights
 from jobframe.store.store import Store
 
 __all__ = ["examine_server", "look"]
@@ -15,9 +16,9 @@ __all__ = ["examine_server", "look"]
 _log = structlog.get_logger("jobframe.worker")
 
 
-async def examine_server(url: str, namespace: str, durability: str) -> None:
+async def examine_server(url: str, namespace: str, durability: str, arq_queue: str = "") -> None:
     """
-    Warn of what is doubtful about the server at *url*, for jobs of that *durability*.
+    Warn of what is doubtful about the server at *url*, for jobs of that *durability*, and of *arq_queue* besides.
 
     Raises:
         ConfigError: It would lose jobs, or cannot run them.
@@ -26,7 +27,7 @@ async def examine_server(url: str, namespace: str, durability: str) -> None:
     """
     store = Store(url, namespace)
     try:
-        _, found = await look(store, durability)
+        _, found = await look(store, durability, arq_queue)
     finally:
         await store.aclose()
     refusals = [Problem("redis", concern.text) for concern in found if concern.refuses]
@@ -36,14 +37,16 @@ async def examine_server(url: str, namespace: str, durability: str) -> None:
         _log.warning(concern.text)
 
 
-async def look(store: Store, durability: str) -> tuple[inspect.Snapshot, list[Concern]]:
+async def look(store: Store, durability: str, arq_queue: str = "") -> tuple[inspect.Snapshot, list[Concern]]:
     """
     Read a namespace and what is wrong with its server.
 
     Raises:
+        ConfigError: The server's access list forbids its user what jobs need.
         StoreUnavailable: The server cannot be reached or used.
 
     """
+    await demand_rights(store, arq_queue)
     before_ms = clock.wall_ms()
     snapshot = await inspect.snapshot(store, "")
     offset_ms = (before_ms + clock.wall_ms()) // 2 - snapshot.now_ms

@@ -56,6 +56,10 @@ _CODES: tuple[tuple[type[BaseException], str], ...] = (
 
 _TOO_MANY = "too many connections to the server are open"
 _NO_PRIMARY = "no sentinel that answers knows a primary of this name"
+_FORBIDDEN_IN_SCRIPT = (
+    "ACL failure in script",
+    "The user executing the script can't",
+)  # as newer and older servers say it
 _FORBIDDEN = "the server's access list forbids a command or a key: see the rights of its user"
 _REASONS: tuple[tuple[type[BaseException], str, bool | None], ...] = (
     (redis_errors.NoPermissionError, _FORBIDDEN, None),
@@ -106,6 +110,8 @@ def _meaning(error: BaseException, code: str) -> tuple[str, bool | None]:
     """Say what happened, and False when it certainly changed nothing."""
     if code in _REFUSALS:
         return _REFUSALS[code], False
+    if str(error).startswith(_FORBIDDEN_IN_SCRIPT):  # its class says no more than that there was an error
+        return _FORBIDDEN, None
     if str(error) == "max number of clients reached":  # its class says no more than that the connection is lost
         return _TOO_MANY, False
     for kind, reason, acknowledged in _REASONS:

@@ -13,7 +13,7 @@ __all__ = ["Script", "script"]
 _REFUSED_WHEN_FULL = frozenset({"enqueue", "fire_schedule"})
 """Everything else must go on when memory is full, or nothing could drain."""
 
-_ONLY_READS = frozenset({"explain", "schedules"})
+_ONLY_READS = frozenset({"explain", "rights", "schedules"})
 """The server itself refuses any write of these, and takes them when memory is full."""
 
 _ALSO_NEEDS: dict[str, tuple[str, ...]] = {
