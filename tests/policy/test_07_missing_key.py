@@ -136,36 +136,3 @@ async def test_another_key_under_the_same_id_does_not_send_it_round(fleet, clien
     await (await client.enqueue("work.secret", {"do": "answer"})).result(timeout=40)
     assert "released" not in worker.said()
     assert 1 == await count(fleet)
-
-
-async def test_keys_are_rotated_while_jobs_wait(fleet, client, monkeypatch):
-    """New active key, the old one only opens; then it is retired, and back again."""
-    first = await started(fleet, monkeypatch, ONE)
-    await fleet.jobs.pause("work.secret")
-    old = await client.enqueue_many([("work.secret", {"number": "x" * n}) for n in range(5)])
-    fleet.kill(first)
-    both = await started(fleet, monkeypatch, TWO, ONE)
-    newer = Jobs(fleet.jobs.store, keyring=lambda: parse_keyring(f"{TWO},{ONE}"))
-    new = await newer.enqueue_many([("work.secret", {"number": "x" * n}) for n in range(5)])
-    store = fleet.jobs.store
-    sealed = [
-        await store.redis.hget(store.keys.payload("work.secret"), each.id.partition(":")[2]) for each in (*old, *new)
-    ]
-    assert ["k1"] * 5 + ["k2"] * 5 == ["k1" if b'"number":"k1.' in each else "k2" for each in sealed]
-    fleet.kill(both)
-
-    retired = await started(fleet, monkeypatch, TWO)
-    await fleet.jobs.resume("work.secret")
-    assert list(range(5)) == [await handle.result(timeout=40) for handle in new]
-    await until(lambda: _all_parked(fleet), "those of the retired key are parked")
-    fleet.kill(retired)
-
-    await started(fleet, monkeypatch, TWO, ONE)
-    assert list(range(5)) == [await handle.result(timeout=40) for handle in old]
-    assert 0 == await count(fleet)
-    assert {1} == {fleet.ledger.starts()[handle.id] for handle in (*old, *new)}
-    await newer.aclose()
-
-
-async def _all_parked(fleet):
-    return await count(fleet) == 5
