@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -75,3 +76,28 @@ def too_many(runs: Sequence[Run], limits: Limits) -> list[tuple[Run, int, int]]:
     """List the runs that began while as many others ran as the limit allowed, or more."""
     judged = [(run, others, limits.most(run)) for run, others in others_running(runs)]
     return [each for each in judged if each[1] >= each[2]]
+
+
+def share_used(
+    runs: Sequence[Run], limits: Limits, lost: Sequence[tuple[int, int]], idle: Sequence[tuple[int, int]]
+) -> float:
+    """
+    Return which share of the slots that were to be had was used, from the first start to the last.
+
+    To be had is the limit in force, less one for each of *lost*, and nothing while *idle*: both from when to when, by
+    the monotonic clock. What runs above a limit that was lowered is not counted.
+    """
+    edges = [(run.start, "running", 1) for run in runs] + [(run.end, "running", -1) for run in runs if run.end]
+    for kind, spans in (("lost", lost), ("idle", idle)):
+        edges += [(at, kind, step) for span in spans for at, step in zip(span, (1, -1), strict=True)]
+    edges += [(change.ns[1], "limit", change.limit) for change in limits.changes]
+    first, last = min(run.start for run in runs), max(run.start for run in runs)
+    now, since, used, to_be_had = Counter[str](), first, 0, 0
+    for at, kind, value in sorted(edges):
+        if since < (until := min(at, last)):
+            slots = 0 if now["idle"] else max(0, now["limit"] - now["lost"])
+            used += min(now["running"], slots) * (until - since)
+            to_be_had += slots * (until - since)
+            since = until
+        now[kind] = value if kind == "limit" else now[kind] + value
+    return used / to_be_had

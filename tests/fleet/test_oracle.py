@@ -1,7 +1,7 @@
 """The judge of storms is itself judged: it must see one job too many, and none that was allowed."""
 
 from tests.fleet.ledger import Run
-from tests.fleet.oracle import Change, Limits, too_many
+from tests.fleet.oracle import Change, Limits, share_used, too_many
 
 
 def run(start, end, fence=0):
@@ -38,3 +38,23 @@ def test_a_raised_limit_holds_from_its_change_on():
     runs = [run(10, 50), run(15, 50), run(40, 50)]
 
     assert [15] == [each.start for each, *_ in too_many(runs, limits((1, 5), (3, 20)))]
+
+
+def test_all_that_was_to_be_had_is_used_when_each_run_follows_the_one_before():
+    assert 1.0 == share_used([run(10, 20), run(20, 30), run(30, 40)], limits((1, 5)), [], [])
+    assert 0.5 == share_used([run(10, 20), run(20, 30), run(30, 40)], limits((2, 5)), [], [])
+
+
+def test_a_gap_counts_unless_its_slot_was_lost_or_the_type_was_idle():
+    runs = [run(10, 20), run(30, 40), run(40, 50)]
+
+    assert 2 / 3 == share_used(runs, limits((1, 5)), [], [])
+    assert 1.0 == share_used(runs, limits((1, 5)), [(20, 30)], [])
+    assert 1.0 == share_used(runs, limits((1, 5)), [], [(20, 30)])
+    assert 0.8 == share_used(runs, limits((1, 5)), [(20, 25)], [])
+
+
+def test_what_runs_above_a_lowered_limit_makes_up_for_no_gap():
+    runs = [run(10, 20), run(10, 50), run(10, 50), run(60, 70)]
+
+    assert 6 / 7 == share_used(runs, limits((3, 5), (1, 20)), [], [])
