@@ -38,7 +38,7 @@ class Keys:
 
     @property
     def control(self) -> str:
-        """Hash: epoch, fence, policy version, swept, turn, and per lane who watches which time."""
+        """Hash: epoch, fence, policy version, swept, latest time noted, turn, and per lane who watches which time."""
         return self._plain("control")
 
     @property

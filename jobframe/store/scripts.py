@@ -23,7 +23,7 @@ _ALSO_NEEDS: dict[str, tuple[str, ...]] = {
     "cancel": ("exclusion", "ends", "groups"),
     "claim": ("exclusion", "ends", "groups", "turns"),
     "doctor": ("exclusion", "ends", "groups", "take_back"),
-    "enqueue": ("calls", "exclusion", "notes", "groups", "replace", "put"),
+    "enqueue": ("calls", "exclusion", "notes", "groups", "replace", "put", "types", "set_back"),
     "explain": ("exclusion", "groups", "read_workers"),
     "fire_schedule": ("exclusion", "notes", "groups", "replace", "put"),
     "leave": ("exclusion", "ends", "groups", "take_back"),
@@ -34,7 +34,7 @@ _ALSO_NEEDS: dict[str, tuple[str, ...]] = {
     "settle": ("calls", "exclusion", "notes", "groups", "replace", "put", "ends", "needs"),
     "snapshot": ("types", "read_workers"),
     "steps": ("notes",),
-    "sweep": ("exclusion", "ends", "groups", "take_back"),
+    "sweep": ("exclusion", "ends", "groups", "take_back", "types", "set_back"),
     "trim": ("ends",),
     "unpark": ("needs",),
 }

@@ -49,6 +49,7 @@ while at <= #ARGV do
 end
 
 call('HSETNX', P .. 'control', 'epoch', whole(now_us))
+note_time() -- before these jobs stand among those that may have to be moved
 local answers = {}
 at = 4
 while at <= #ARGV do

@@ -46,6 +46,8 @@ for i = 1, #suspects, 2 do
   end
 end
 
+if not note_time() then more = 1 end
+
 -- The rest is done once an interval by whoever comes first.
 if swept_since(now - interval) then return {taken, removed, 0, more} end
 call('HSET', P .. 'control', 'swept', whole(now))

@@ -47,12 +47,9 @@ local function take_turns(t, p, n)
   for i, member in ipairs(turns) do
     local id, g, due = ids[i], string.sub(member, 1, 16), lined_up[i]
     allowed[g] = allowed[g] or group_allows(t, p, g)
-    if due and tonumber(due) > now then -- the clock was set back
-      call('ZREM', P .. 'queue:' .. t .. ':b', id)
-      call('ZADD', P .. 'queue:' .. t .. ':n', due, id)
-      vacate(t, p, {[g] = {id}})
-    elseif due and allowed[g] > 0 then
-      started[#started + 1], dues[#dues + 1], groups[id] = id, due, g
+    if due and allowed[g] > 0 then
+      due = math.min(due, now) -- it was due when it was lined up; by now the clock may have been set back
+      started[#started + 1], dues[#dues + 1], groups[id] = id, whole(due), g
       allowed[g] = allowed[g] - 1
     elseif due then
       back[#back + 1] = {id, tonumber(due), 0, g}
