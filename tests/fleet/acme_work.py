@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -77,6 +78,14 @@ class Unforeseen(BaseException):
 async def jobframe_lifespan(app):
     app.provide(Lamp(os.getpid()))
     yield
+
+
+if "ACME_EVENTS" in os.environ:  # whoever has an observer pays for it
+
+    @jobframe.hookimpl
+    def jobframe_transition(event):
+        with Path(os.environ["ACME_EVENTS"]).open("a") as file:
+            file.write(json.dumps([event.id, event.outcome, event.reason]) + "\n")
 
 
 @jobframe.hookimpl
@@ -357,6 +366,15 @@ async def _once_and_hold(ctx, work):
                 await _hold(ctx, work)
 
 
+async def _effect(ctx, work):
+    """Take so many milliseconds, and have an effect at the beginning that is marked in the middle."""
+    async with ctx.once("effect") as first:
+        _do_step(ctx, work, "effect", first=first)
+        await asyncio.sleep(work.n / 2000)
+    note("marked", ctx)
+    await asyncio.sleep(work.n / 2000)
+
+
 def _do_step(ctx, work, step, *, first):
     """Write down that the step is done; one that is called fragile fails after that in early attempts."""
     if first:
@@ -417,6 +435,14 @@ def _arq_retry(work):
     return Retry(defer=work.n / 1000)
 
 
+def _die(ctx, work):
+    """End the process: by a signal, or with exit code *n*."""
+    note("dies", ctx)
+    if work.text:
+        os.kill(os.getpid(), signal.Signals[work.text])
+    os._exit(work.n)
+
+
 def exists(pid):
     """Whether there is such a process, if only one whose end nobody has noticed."""
     try:
@@ -461,6 +487,7 @@ WAITS = {
     "report": _report,
     "report_fail": _report,
     "once_and_hold": _once_and_hold,
+    "effect": _effect,
 }
 SENDS = {"follow": _follow, "fan": _fan, "secretly": _tell_secretly, "once": _once}
 ENDS = {
@@ -483,7 +510,7 @@ ANSWERS = {
     "object": lambda _, __: (Lamp(0), object()),
     "large": lambda _, work: "x" * work.n,
     "lamp": lambda ctx, _: [ctx.resource(Lamp).pid, os.getpid()],
-    "die": lambda _, work: os._exit(work.n),
+    "die": _die,
     "block": lambda _, work: time.sleep(work.n / 1000),
     "facts": lambda ctx, _: [
         ctx.attempt,

@@ -1,0 +1,61 @@
+"""Row 01: kill -9 of a worker, again and again; nothing is lost, and nothing that was not in flight is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from tests.faults.form import FULL, load
+from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, TIMEOUT_S, in_seconds, nothing_left, tell
+from tests.fleet.killer import kill_one
+from tests.fleet.workers import until
+
+WORKERS, KILLS, EVERY_S = 4, load(20), 3
+JOBS, MS = load(20_000), 20
+PROFILES = {"12s": 20, "3s": 6} if FULL else {"3s": 20}
+"""Lease → after how many seconds the last job of a killed worker may start again; the first is the default."""
+
+pytestmark = pytest.mark.timeout(TIMEOUT_S)
+
+
+@pytest.mark.parametrize("lease", PROFILES)
+async def test_nothing_is_lost_and_no_more_than_was_in_flight_is_repeated(fleet, lease):
+    fleet.configure(max_jobs=10, lease=lease)
+    await fleet.start(WORKERS)
+    jobs, kills = [], []
+    for _ in range(KILLS):
+        jobs += await fleet.enqueue(JOBS // KILLS, do="effect", n=MS)
+        kills.append(await kill_one(fleet, at_least=IN_FLIGHT))
+        fleet.spawn()
+        await asyncio.sleep(EVERY_S)
+    await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
+    counts, starts = await fleet.jobs.counts(), fleet.ledger.starts()
+
+    back_s = [kill.back_after_s(fleet.ledger) for kill in kills]
+    met = Counter(job for kill in kills for job in kill.held)
+    unmarked, marked = effects_done_again(fleet.ledger)
+    tell(
+        f"lease {lease}: {met.total()} in flight at {KILLS} kills, the last of each back after {in_seconds(back_s)}; "
+        f"{starts.total() - len(starts)} ran again, {unmarked} effects before their mark and {marked} after it"
+    )
+    assert (JOBS, 0, 0) == (counts["completed"], counts["failed"], counts["retried"])
+    assert set(jobs) == set(starts) == {line.job for line in fleet.ledger.lines("end")}
+    assert met.total() == counts["crashed"]
+    assert starts - Counter(jobs) <= met
+    assert 0 == marked
+    assert unmarked <= sum(len(kill.running) for kill in kills)
+    assert max(back_s) <= PROFILES[lease]
+
+
+def effects_done_again(ledger):
+    """Count the effects that were done before: how often that one was not marked yet, and how often it was."""
+    done, marked, again = set(), set(), Counter()
+    for line in ledger.lines():
+        if line.what == "did effect":
+            again[line.job in marked] += line.job in done
+            done.add(line.job)
+        elif line.what == "marked":
+            marked.add(line.job)
+    return again[False], again[True]
