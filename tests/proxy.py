@@ -127,7 +127,12 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        upstream, to_server = await asyncio.open_unix_connection(self.server)
+        try:
+            upstream, to_server = await asyncio.open_unix_connection(self.server)
+        except OSError:  # nobody is behind it
+            self._tasks.discard(task)
+            writer.close()
+            return
         self._ways |= {writer, to_server}
         if self._refuses:  # since it was accepted: nobody else would cut it
             self.cut()

@@ -113,7 +113,7 @@ class Bridge:
                 await asyncio.wait_for(self._stopping.wait(), _until_turn_s(found))
 
     async def _look_patiently(self) -> Look:
-        patience = Patience("look at arq's queue")
+        patience = Patience("look at arq's queue", self._store.reach)
         while True:
             try:
                 found = await self.look()

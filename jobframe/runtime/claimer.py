@@ -209,7 +209,7 @@ class Claimer:
         return self._call
 
     async def _send(self, call: ClaimCall) -> Claim | None:
-        patience = Patience("claim")
+        patience = Patience("claim", self._store.reach)
         while True:
             try:
                 reply = await self._store.run("claim", *call.arguments())

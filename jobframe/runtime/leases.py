@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from jobframe.core import clock
+from jobframe.core import clock, ids
+from jobframe.core.backoff import Backoff, delay_ms
 from jobframe.core.errors import JobframeError
 from jobframe.store.leases import Renewed, renew
 from jobframe.store.store import BlockingStore
 
 __all__ = ["LeaseKeeper"]
 
-_RETRY_S = 0.5
+_FIRST_PAUSE_MS = 50
+_LONGEST_PAUSE_MS = 2_000
 _STOPPED_WITHIN_S = 2.0
 
 
@@ -34,6 +36,7 @@ class LeaseKeeper:
         *,
         on_renewed: Callable[[Renewed], None],
         on_gone: Callable[[str], None],
+        on_silence: Callable[[], None],
     ) -> None:
         """
         Keep a lease of *lease_ms* milliseconds.
@@ -44,6 +47,7 @@ class LeaseKeeper:
             lease_ms: Length of the lease.
             on_renewed: Told of each answer, in the thread.
             on_gone: Told, in the thread, that this worker was given up for dead.
+            on_silence: Told, in the thread, of each renewal that was not answered.
 
         """
         self.renewed_at = clock.monotonic()
@@ -51,9 +55,11 @@ class LeaseKeeper:
         self._lease_ms = lease_ms
         self._on_renewed = on_renewed
         self._on_gone = on_gone
+        self._on_silence = on_silence
+        self._backoff = Backoff(base_ms=_FIRST_PAUSE_MS, cap_ms=min(_LONGEST_PAUSE_MS, lease_ms // 2))
         self._worker = ""
         self._asked = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="jobframe-lease", daemon=True)
 
     def start(self, worker: str) -> None:
@@ -73,21 +79,26 @@ class LeaseKeeper:
 
     def stop(self) -> None:
         """Stop; the lease runs out unless the worker leaves."""
-        self._stopping = True
+        self._stopping.set()
         self._asked.set()
         if self._thread.is_alive():
             self._thread.join(timeout=_STOPPED_WITHIN_S)
 
     def _keep(self) -> None:
         store: BlockingStore | None = None
-        while not self._stopping:
-            wait_s = self._lease_ms / 1000 / 3
+        tries = 0
+        while not self._stopping.is_set():
             try:
                 store = store or self._open()
                 self._renew(store)
             except JobframeError:  # the loop's own calls say so; this thread only tries on
-                wait_s = min(_RETRY_S, wait_s)
-            self._asked.wait(wait_s)
+                tries += 1
+                if not self._stopping.is_set():  # after that nobody would take it back
+                    self._on_silence()
+                self._stopping.wait(delay_ms(self._backoff, tries, ids.roll()) / 1000)
+            else:
+                tries = 0
+                self._asked.wait(self._lease_ms / 1000 / 3)
             self._asked.clear()
         if store is not None:
             store.close()

@@ -115,7 +115,9 @@ class Membership:
             plan.lease_ms,
             on_renewed=lambda answer: self._in_loop(self._on_renewed, answer),
             on_gone=lambda worker: self._in_loop(self._on_gone, worker),
+            on_silence=lambda: self._in_loop(store.reach.lost),
         )
+        store.reach.kept_by(self._lease.ask)
 
     async def join(self) -> None:
         """
@@ -153,14 +155,18 @@ class Membership:
             StoreUnavailable: The server cannot be reached or used.
 
         """
-        await asyncio.to_thread(self._lease.stop)  # or it would learn that it is gone, and join anew
+        await self._stop_lease()  # or it would learn that it is gone, and join anew
         return await leases.leave(self._store, self.worker)
 
     async def aclose(self) -> None:
         """Stop keeping the lease and listening."""
         self._closed = True
-        await asyncio.to_thread(self._lease.stop)
+        await self._stop_lease()
         await self._listener.aclose()
+
+    async def _stop_lease(self) -> None:
+        await asyncio.to_thread(self._lease.stop)
+        self._store.reach.found()  # as far as anybody will know
 
     def ask(self) -> None:
         """Renew the lease at once."""
@@ -213,6 +219,7 @@ class Membership:
             self._lease.ask()
 
     def _on_renewed(self, answer: Renewed) -> None:
+        self._store.reach.found()
         if answer.policy != self._policy_version:
             news = self._policy_version >= 0
             self._policy_version = answer.policy
@@ -220,6 +227,7 @@ class Membership:
         self._listening.renewed(answer)
 
     def _on_gone(self, worker: str) -> None:
+        self._store.reach.found()
         if worker == self.worker and not self._closed:
             _log.warning("given up for dead: joining the fleet anew", worker=worker)
             self.worker = ids.new_worker()
@@ -248,7 +256,7 @@ class Membership:
 
     async def _catch_up(self, *, joining: bool, apply: bool = False) -> None:
         """Learn what is in force, until the store answers."""
-        patience = Patience("policies")
+        patience = Patience("policies", self._store.reach)
         while not self._closed:
             try:
                 still_here = await self._announce(joining=joining, apply=apply)

@@ -58,7 +58,7 @@ class Notes:
 
     async def run(self) -> None:
         """Write progress until stopped."""
-        patience = Patience("progress")
+        patience = Patience("progress", self._store.reach)
         while not self._stopped.is_set():
             await self._asked.wait()
             self._asked.clear()
@@ -94,7 +94,7 @@ class Notes:
             context.written = progress
 
     async def _mark(self, context: Context, step: str) -> Iterable[str]:
-        patience = Patience("step")
+        patience = Patience("step", self._store.reach)
         while True:
             try:
                 names = await mark_step(self._store, self._worker(), context.job_id, context.fence, step)

@@ -71,7 +71,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Put the file's schedules in force, then fire what is, until stopped."""
-        patience = Patience("schedules")
+        patience = Patience("schedules", self._jobs.store.reach)
         while not self._stopping:
             try:
                 await self._put_in_force()

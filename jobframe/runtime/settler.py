@@ -110,7 +110,7 @@ class Settler:
 
     async def _send(self, call: SettleCall, jobs: int) -> list[Settled]:
         """Send *call* until it is answered; a claim goes along with the first try."""
-        claimer, patience = self._claimer(), Patience("settle")
+        claimer, patience = self._claimer(), Patience("settle", self._store.reach)
         riding, lost = claimer.ride(jobs), False
         while True:
             try:

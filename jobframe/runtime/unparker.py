@@ -54,7 +54,7 @@ class Unparker:
 
     async def run(self) -> None:
         """Release when asked, until stopped."""
-        patience = Patience("unpark")
+        patience = Patience("unpark", self._store.reach)
         while not self._stopping:
             await self._asked.wait()
             self._asked.clear()

@@ -40,7 +40,7 @@ class Waker:
         self._lanes = lanes
         self._look = look
         self._pending: set[str] = set()
-        self._patience = Patience("wake")
+        self._patience = Patience("wake", store.reach)
         self._wanted = asyncio.Event()
         self._stopping = False
 

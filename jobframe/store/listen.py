@@ -79,7 +79,9 @@ class Listener:
                         await client.aclose()
             if self._stopping:
                 return
+            self._store.reach.doubt()
             await asyncio.sleep(pause_s * ids.roll())
+            await self._store.reach.wait()
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _take(self, message: dict[str, Any]) -> None:

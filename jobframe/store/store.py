@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError
 from jobframe.core.errors import ConfigError, Problem, StoreUnavailable
 from jobframe.store.connection import STORE_ERRORS, BlockingClient, Client, classify, connect, connect_blocking, parse
 from jobframe.store.keys import Keys
+from jobframe.store.reach import Reach
 from jobframe.store.scripts import script
 
 __all__ = ["BlockingStore", "Store"]
@@ -46,6 +47,7 @@ class Store:
         redis: The client; only modules of this package use it.
         keys: Names of all keys.
         url: Where the server is.
+        reach: Whether it answers, as far as is known.
 
     """
 
@@ -77,6 +79,7 @@ class Store:
         self.url = url
         self.keys = Keys(namespace)
         self.redis: Client = connect(url)
+        self.reach = Reach()
         self._address = parse(url).address
         self._clock = clock
 
