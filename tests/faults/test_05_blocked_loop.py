@@ -72,7 +72,7 @@ async def test_a_job_that_blocks_beyond_its_timeout_has_timed_out_and_the_others
     for job in [*neighbours, *normal]:
         info = infos[job]
         assert ("completed", 0, 0) == (info.state, info.attempts, info.crashes)
-        assert starts[job] == info.interrupts + 1
+        assert 1 <= starts[job] <= info.interrupts + 1, "one that was claimed may be given back unstarted"
     assert interrupts >= IN_FLIGHT
 
 
