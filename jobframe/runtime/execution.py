@@ -164,16 +164,21 @@ class Execution:
         attempt = self.running.get(field(*ids.split(context.job_id)))
         return attempt.seen if attempt is not None and attempt.context is context else None
 
-    def give_back(self) -> None:
+    def give_back(self) -> set[asyncio.Task[None]]:
         """
         End as interrupted every attempt whose handler can be stopped: in a thread it cannot.
 
         What is not opened yet is never started: leaving the fleet gives it back.
+
+        Returns:
+            What carries out those that were told to stop, and ends soon.
+
         """
         self._unopened.forget()
-        for attempt in list(self.running.values()):
-            if attempt.policy.run_in != "thread":
-                attempt.end("interrupt")
+        stopped = [attempt for attempt in self.running.values() if attempt.policy.run_in != "thread"]
+        for attempt in stopped:
+            attempt.end("interrupt")
+        return {attempt.task for attempt in stopped if attempt.task is not None}
 
     def abandon(self, delay_ms: int) -> None:
         """Conclude what still runs, for this process ends; what is given back waits *delay_ms* milliseconds."""

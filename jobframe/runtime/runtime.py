@@ -234,9 +234,8 @@ class Runtime:
         return self._settler.unanswered()
 
     async def _give_back_rest(self) -> None:
-        self.execution.give_back()
-        if self.execution.tasks:
-            await asyncio.wait({*self.execution.tasks}, timeout=_LAST_STEPS_S)
+        if told_to_stop := self.execution.give_back():
+            await asyncio.wait(told_to_stop, timeout=_LAST_STEPS_S)
         self.execution.abandon(_HEAD_START_MS)
         for words in (self._settler.flush(), self.membership.leave()):
             with contextlib.suppress(JobframeError, TimeoutError):

@@ -76,6 +76,15 @@ class Ledger:
         """Count the starts by job."""
         return Counter(line.job for line in self.lines("start", job))
 
+    def starts_in(self, pid: int) -> list[Line]:
+        """Return the starts in a process or its children."""
+        return [line for line in self.lines("start") if pid in (line.pid, line.parent)]
+
+    def running_in(self, pid: int) -> int:
+        """Count the runs in a process or its children that have begun and not ended."""
+        ended = {(line.job, line.fence) for line in self.lines("end")}
+        return sum((line.job, line.fence) not in ended for line in self.starts_in(pid))
+
     def runs(self, job: str = "") -> list[Run]:
         """Return the runs of a job or type in the order of their starts."""
         lines = self.lines()
