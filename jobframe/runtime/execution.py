@@ -164,6 +164,11 @@ class Execution:
         attempt = self.running.get(field(*ids.split(context.job_id)))
         return attempt.seen if attempt is not None and attempt.context is context else None
 
+    def decline(self, jobs: Iterable[Claimed]) -> None:
+        """Give back claimed jobs that are not to be started any more."""
+        for claimed in jobs:
+            self._refuse(claimed, Interrupted())
+
     def give_back(self) -> set[asyncio.Task[None]]:
         """
         End as interrupted every attempt whose handler can be stopped: in a thread it cannot.
@@ -191,8 +196,7 @@ class Execution:
 
     def stop_exclusive(self, runnables: Mapping[str, Runnable]) -> None:
         """End as interrupted what *runnables* say must not run twice at once: another worker may take it over soon."""
-        for claimed in self._unopened.forget():
-            self._refuse(claimed, Interrupted())
+        self.decline(self._unopened.forget())
         for attempt in list(self.running.values()):
             exclusive = runnables[attempt.claimed.type].policy.exclusive  # now, not when it started
             if exclusive and attempt.policy.run_in != "thread" and not attempt.ended:

@@ -287,7 +287,8 @@ class Runtime:
 
     def _take(self, claim: Claim) -> None:
         if self._stopping:
-            return  # came too late: leaving gives it back
+            self.execution.decline(claim.jobs)  # came too late, and shall not wait for the end of the grace
+            return
         if self._fence.up:  # the store is back: the lease first
             self._fence.heard()
             self.membership.ask()

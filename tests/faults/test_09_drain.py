@@ -1,0 +1,93 @@
+"""Row 09: workers are asked to stop under load; they claim nothing more, end what they run, and are gone in time."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+
+import pytest
+
+from jobframe.core.job import State
+from tests.faults.form import FULL, load
+from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, TIMEOUT_S, in_seconds, nothing_left, tell
+from tests.fleet.workers import until
+from tests.proxy import Proxy
+
+GRACE_S = 10
+JOBS = {
+    "work.loop": load(4_400),
+    "work.thread": load(300),
+    "work.process": load(100),
+    "work.process_async": load(100),
+    "work.batch": load(100),
+}
+STOPS, SLOTS = (5, 100) if FULL else (2, 40)
+
+pytestmark = pytest.mark.timeout(TIMEOUT_S)
+
+
+async def test_what_runs_at_the_signal_ends_within_the_grace_and_nothing_is_claimed_after_it(fleet):
+    fleet.configure(grace=f"{GRACE_S}s", max_jobs=SLOTS)
+    await fleet.start(2)
+    jobs = [job for name, count in JOBS.items() for job in await fleet.enqueue(count, name, do="sleep", n=1_000)]
+    hit, gone_s = [], []
+    for stop in range(1, STOPS + 1):
+        share = stop * len(jobs) // (STOPS + 2)
+        await until(lambda share=share: len(fleet.ledger.lines("end")) >= share, f"{share} have ended", PATIENCE_S)
+        worker = fleet.workers[-2]
+        await until(lambda pid=worker.pid: fleet.ledger.running_in(pid) >= IN_FLIGHT, "it runs jobs", PATIENCE_S)
+        hit.append(fleet.ledger.running_in(worker.pid))
+        signalled = time.monotonic()
+        heard_us = await stop_claiming(fleet, worker)
+        assert 0 == await worker.exit_code(), worker.said()
+        gone_s.append(time.monotonic() - signalled)
+        assert 0 == fleet.ledger.running_in(worker.pid)
+        assert [] == [line for line in fleet.ledger.starts_in(worker.pid) if line.fence > heard_us]
+        assert (await fleet.jobs.counts())["waiting"] > 0, "there was more to claim"
+        fleet.spawn()
+    await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
+    counts = await fleet.jobs.counts()
+
+    tell(f"{hit} jobs ran at the signals, gone after {in_seconds(gone_s)}; {counts['interrupted']} claimed too late")
+    assert dict.fromkeys(jobs, 1) == fleet.ledger.starts()
+    assert (len(jobs), 0, 0, 0) == tuple(counts[name] for name in ("completed", "failed", "retried", "crashed"))
+    if FULL:
+        assert max(gone_s) <= GRACE_S + 1
+
+
+async def test_what_is_claimed_as_the_signal_comes_goes_back_to_its_place_before_the_grace_is_over(fleet):
+    async with aclosing(Proxy(fleet.url.removeprefix("unix://"))) as network:
+        await network.accept()
+        fleet.url = network.url
+        fleet.configure(grace="10m", lease="2m")
+        (worker,) = await fleet.start()
+        (running,) = await fleet.enqueue(1, do="hold", text="grace")
+        await until(lambda: fleet.ledger.starts()[running], "it runs")
+        await fleet.jobs.pause("work.other")
+        (late,) = await fleet.enqueue(1, "work.other")
+        due_ms = (await (await fleet.jobs.job(late)).info()).due_ms
+        network.hold()
+        await fleet.jobs.resume("work.other")
+        await until(lambda: _active(fleet, 2), "the other one is claimed, and the worker does not know yet")
+        await stop_claiming(fleet, worker)
+        network.release()
+        await until(lambda: _active(fleet, 1), "it is given back")
+        info = await (await fleet.jobs.job(late)).info()
+        fleet.ledger.open_gate("grace")
+
+        assert 0 == await worker.exit_code(), worker.said()
+        assert (State.WAITING, 0, due_ms) == (info.state, info.attempts, info.due_ms)
+        assert {running: 1} == fleet.ledger.starts()
+        assert 1 == (await fleet.jobs.counts())["completed"]
+
+
+async def stop_claiming(fleet, worker):
+    """Ask a worker to stop; returns the server's clock, in microseconds, when it has heard: a fence is such a time."""
+    worker.signal()
+    await until(lambda: "worker stopping" in worker.said(), "it has heard")
+    seconds, micros = await fleet.jobs.store.redis.time()
+    return seconds * 1_000_000 + micros
+
+
+async def _active(fleet, count):
+    return (await fleet.jobs.counts())["active"] == count
