@@ -93,6 +93,7 @@ def jobframe_job_types():
     return [
         loop, other, thread, process, process_async, empty, batch, batch_thread, batch_process, versioned,
         secret, secret_thread, secret_process, secret_batch, secret_batch_process,
+        *([newcomer] if VERSION > 1 else []),
     ]  # fmt: skip
 
 
@@ -529,7 +530,7 @@ ANSWERS = {
 
 
 VERSION = int(os.environ.get("ACME_VERSION", "1"))
-"""Which version of the type below this process has: a deployment in the middle of its roll-out has several."""
+"""Which version of this plugin this process has: a deployment in the middle of its roll-out has several."""
 
 
 @jobframe.job(
@@ -539,3 +540,10 @@ VERSION = int(os.environ.get("ACME_VERSION", "1"))
 )
 async def versioned(ctx, payload: Work) -> str:
     return payload.text
+
+
+@jobframe.job("work.newcomer")
+async def newcomer(ctx: jobframe.Context, work: Work):
+    """Run what the first version of this plugin has not heard of."""
+    with attempt(ctx):
+        return await act(ctx, work)
