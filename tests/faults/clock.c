@@ -1,4 +1,4 @@
-/* Put before a server by LD_PRELOAD: its wall clock is off by the seconds in the file that CLOCK_OFFSET names; its
+/* Put before a process by LD_PRELOAD: its wall clock is off by the seconds in the file that CLOCK_OFFSET names; its
    monotonic clock is left alone. */
 #include <fcntl.h>
 #include <stdlib.h>

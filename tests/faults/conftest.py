@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.clocks import clock_library, make_clock
 from tests.fleet.fixtures import durable_fleet, fleet, network
 
-__all__ = ["durable_fleet", "fleet", "network"]
+__all__ = ["clock_library", "durable_fleet", "fleet", "make_clock", "network"]
 
 SMOKE = ("test_signals.py", "test_smoke.py")
 

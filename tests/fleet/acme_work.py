@@ -15,6 +15,7 @@ from pathlib import Path
 import attrs
 
 import jobframe
+from jobframe.core.clock import wall_ms
 
 
 @attrs.frozen
@@ -334,6 +335,12 @@ async def _sleep(_ctx, work):
     await asyncio.sleep(work.n / 1000)
 
 
+async def _tell_time(ctx, work):
+    """Write down what time it is by the clock of this process."""
+    note(f"time {wall_ms()}", ctx)
+    await _sleep(ctx, work)
+
+
 async def _hold(ctx, work):
     while not opened(work.text):
         note("tick", ctx)
@@ -483,6 +490,7 @@ BLOCKS = {
 WAITS = {
     "spin": _spin,
     "sleep": _sleep,
+    "tell_time": _tell_time,
     "hold": _hold,
     "swallow": _swallow,
     "report": _report,
