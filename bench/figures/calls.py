@@ -68,5 +68,5 @@ async def _each_us(one: Server, times: int, call: Callable[[], Awaitable[None]])
 
 async def _pass_marker(hands: Hands) -> None:
     redis, key = hands.store.redis, hands.store.keys.wake("bench")
-    await redis.execute_command("ZADD", key, 1, "m")
-    await redis.execute_command("BZPOPMIN", key, 1)
+    await redis.execute_command("ZADD", key, 1, "m")  # type: ignore[no-untyped-call] # redis-py
+    await redis.execute_command("BZPOPMIN", key, 1)  # type: ignore[no-untyped-call] # redis-py

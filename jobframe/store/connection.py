@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import redis
 import redis.asyncio
-import redis.asyncio.cluster
 import redis.asyncio.sentinel
-import redis.cluster
 import redis.connection
 import redis.sentinel
 
 from jobframe.core.errors import ConfigError, Problem
+from jobframe.store.cluster import cluster_pool, cluster_pool_blocking
 from jobframe.store.endpoint import Endpoint, parse
 from jobframe.store.failure import STORE_ERRORS, classify
 
@@ -34,8 +33,8 @@ __all__ = [
     "parse",
 ]
 
-Client = redis.asyncio.Redis | redis.asyncio.RedisCluster
-BlockingClient = redis.Redis | redis.RedisCluster
+Client = redis.asyncio.Redis
+BlockingClient = redis.Redis
 
 _CONNECT_S = 3.0
 _ANSWER_S = 5.0
@@ -46,12 +45,13 @@ _KEEPALIVE = {option: value for option, value in (
 """A host that vanished is noticed within 15 + 3 x 5 seconds on a connection that only waits."""
 
 
-def connect(url: str, *, answer_s: float = _ANSWER_S) -> Client:
+def connect(url: str, key: str = "", *, answer_s: float = _ANSWER_S) -> Client:
     """
-    Make a client; it connects when it is first used, and never sends anything twice by itself.
+    Make a client; it connects when it is first used, and never sends anything twice by itself unless it was refused.
 
     Args:
         url: Where, as `parse` reads it.
+        key: In whose slot of a cluster all keys lie that it will be asked for.
         answer_s: Longest wait for an answer, in seconds. A connection for blocking commands needs longer than these
             block.
 
@@ -59,27 +59,21 @@ def connect(url: str, *, answer_s: float = _ANSWER_S) -> Client:
         ConfigError: The URL means no server.
 
     """
-    client: Client = _make(_ASYNCIO, parse(url), answer_s)
-    if isinstance(client, redis.asyncio.Redis):
-        pool = client.connection_pool
-        pool.connection_class = _made_fast(pool.connection_class)  # type: ignore[arg-type] # a class is hashable
+    client: Client = _make(_ASYNCIO, parse(url), key, answer_s)
+    pool = client.connection_pool
+    pool.connection_class = _made_fast(pool.connection_class)  # type: ignore[arg-type] # a class is hashable
     return client
 
 
-def connect_blocking(url: str, *, answer_s: float = _ANSWER_S) -> BlockingClient:
+def connect_blocking(url: str, key: str = "", *, answer_s: float = _ANSWER_S) -> BlockingClient:
     """
     Make a client for code without an event loop; otherwise like `connect`.
 
     Raises:
         ConfigError: The URL means no server.
-        StoreUnavailable: No node of the cluster answers (for other kinds that shows at the first use).
 
     """
-    endpoint = parse(url)
-    try:
-        client: BlockingClient = _make(_BLOCKING, endpoint, answer_s)
-    except STORE_ERRORS as error:
-        raise classify(error, endpoint.address) from None
+    client: BlockingClient = _make(_BLOCKING, parse(url), key, answer_s)
     return client
 
 
@@ -115,14 +109,12 @@ def arq_settings(url: str) -> RedisSettings:
     )
 
 
-def _make(family: _Family, endpoint: Endpoint, answer_s: float) -> Any:
+def _make(family: _Family, endpoint: Endpoint, key: str, answer_s: float) -> Any:
     options = _options(endpoint, answer_s)
     if endpoint.kind == "unix":
         return family.redis(unix_socket_path=endpoint.path, **options)
     if endpoint.kind == "cluster":
-        del options["db"]
-        nodes = [family.node(host, port) for host, port in endpoint.hosts]
-        return family.cluster(startup_nodes=nodes, **family.cluster_options, **options)
+        return family.redis.from_pool(family.cluster_pool(endpoint.hosts, key, options))
     if endpoint.kind == "sentinel":
         sentinel_options = {**options, "socket_timeout": _ANSWER_S, "db": 0}
         sentinel_options |= {"username": endpoint.sentinel_username, "password": endpoint.sentinel_password}
@@ -222,26 +214,10 @@ class _Family:
     """The classes of redis-py for one way of waiting."""
 
     redis: Any
-    cluster: Any
-    node: Any
     sentinel: Any
     primary_pool: Any
-    cluster_options: dict[str, int]
+    cluster_pool: Any
 
 
-_ASYNCIO = _Family(
-    redis=redis.asyncio.Redis,
-    cluster=redis.asyncio.RedisCluster,
-    node=redis.asyncio.cluster.ClusterNode,
-    sentinel=redis.asyncio.sentinel.Sentinel,
-    primary_pool=_PrimaryPool,
-    cluster_options={"cluster_error_retry_attempts": 0, "connection_error_retry_attempts": 0},
-)
-_BLOCKING = _Family(
-    redis=redis.Redis,
-    cluster=redis.RedisCluster,
-    node=redis.cluster.ClusterNode,
-    sentinel=redis.sentinel.Sentinel,
-    primary_pool=_BlockingPrimaryPool,
-    cluster_options={"cluster_error_retry_attempts": 0},
-)
+_ASYNCIO = _Family(redis.asyncio.Redis, redis.asyncio.sentinel.Sentinel, _PrimaryPool, cluster_pool)
+_BLOCKING = _Family(redis.Redis, redis.sentinel.Sentinel, _BlockingPrimaryPool, cluster_pool_blocking)

@@ -60,12 +60,14 @@ _FORBIDDEN_IN_SCRIPT = (
     "ACL failure in script",
     "The user executing the script can't",
 )  # as newer and older servers say it
+_NO_CLUSTER = "the server is no part of a cluster: use redis:// for one server"
 _FORBIDDEN = "the server's access list forbids a command or a key: see the rights of its user"
 _REASONS: tuple[tuple[type[BaseException], str, bool | None], ...] = (
     (redis_errors.NoPermissionError, _FORBIDDEN, None),
     (redis.sentinel.MasterNotFoundError, _NO_PRIMARY, False),
     (redis.asyncio.sentinel.MasterNotFoundError, _NO_PRIMARY, False),
     (redis_errors.MaxConnectionsError, _TOO_MANY, False),
+    (redis_errors.RedisClusterException, _NO_CLUSTER, False),
     (redis_errors.TimeoutError, "the server did not answer in time", None),
     (TimeoutError, "the server did not answer in time", None),
 )
@@ -117,7 +119,7 @@ def _meaning(error: BaseException, code: str) -> tuple[str, bool | None]:
     for kind, reason, acknowledged in _REASONS:
         if isinstance(error, kind):
             return reason, acknowledged
-    if isinstance(error, (redis_errors.ConnectionError, redis_errors.RedisClusterException, OSError, EOFError)):
+    if isinstance(error, (redis_errors.ConnectionError, OSError, EOFError)):
         return _lost(error)
     return f"the server answered with an error ({code or type(error).__name__})", None
 

@@ -7,8 +7,6 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import redis.asyncio
-
 from jobframe.core import ids
 from jobframe.store.connection import STORE_ERRORS
 from jobframe.store.store import Store
@@ -60,8 +58,7 @@ class Listener:
     async def _listen(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while not self._stopping:
-            client, owned = _client_for_channels(self._store)
-            pubsub = client.pubsub()
+            pubsub = self._store.redis.pubsub()
             try:
                 await pubsub.subscribe(self._channel)
                 self._connection = pubsub.connection
@@ -75,8 +72,6 @@ class Listener:
             finally:
                 with contextlib.suppress(*STORE_ERRORS):
                     await pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py has no types for it
-                    if owned:
-                        await client.aclose()
             if self._stopping:
                 return
             self._store.reach.doubt()
@@ -89,15 +84,3 @@ class Listener:
             self._subscribed.set()
         elif message["type"] == "message":
             self._on_message(message["data"].decode())
-
-
-def _client_for_channels(store: Store) -> tuple[redis.asyncio.Redis, bool]:
-    """Return a client that can subscribe, and whether to close it: any node of a cluster carries every channel."""
-    if isinstance(store.redis, redis.asyncio.Redis):
-        return store.redis, False
-    node = store.redis.get_random_node()
-    return redis.asyncio.Redis(host=node.host, port=int(node.port), **_credentials(node.connection_kwargs)), True
-
-
-def _credentials(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in ("username", "password") if options.get(name)}

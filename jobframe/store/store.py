@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
 
 from jobframe.core.errors import ConfigError, Problem, StoreUnavailable
+from jobframe.store.cluster import MOVING
 from jobframe.store.connection import STORE_ERRORS, BlockingClient, Client, classify, connect, connect_blocking, parse
 from jobframe.store.keys import Keys
 from jobframe.store.reach import Reach
@@ -78,7 +78,7 @@ class Store:
             raise ConfigError(Problem("runtime.durability", _NO_CLUSTER))
         self.url = url
         self.keys = Keys(namespace)
-        self.redis: Client = connect(url)
+        self.redis: Client = connect(url, self.keys.control)
         self.reach = Reach()
         self._address = parse(url).address
         self._clock = clock
@@ -94,9 +94,9 @@ class Store:
         """
         try:
             try:
-                return await self.redis.execute_command(*self._by_hash(name, args))
+                return await self.redis.execute_command(*self._by_hash(name, args))  # type: ignore[no-untyped-call] # redis-py
             except NoScriptError:
-                return await self.redis.execute_command(*self._by_text(name, args))
+                return await self.redis.execute_command(*self._by_text(name, args))  # type: ignore[no-untyped-call] # redis-py
         except STORE_ERRORS as error:
             raise classify(error, self._address) from None
 
@@ -137,8 +137,6 @@ class Store:
             StoreUnavailable: The server cannot be reached or used; either, both or none of them may have run.
 
         """
-        if isinstance(self.redis, RedisCluster):  # its pipeline refuses scripts
-            return await self.run(first[0], *first[1]), await self.run(second[0], *second[1])
         replies = await self._pipe(self._by_hash(*first), self._by_hash(*second))
         one, other = [
             await self._checked(name, args, reply) for (name, args), reply in zip((first, second), replies, strict=True)
@@ -162,7 +160,7 @@ class Store:
             raise classify(error, self._address) from None
 
     async def _checked(self, name: str, args: Sequence[Argument], reply: Any) -> Any:
-        if isinstance(reply, NoScriptError):
+        if isinstance(reply, (NoScriptError, *MOVING)):  # it did nothing
             return await self.run(name, *args)
         if isinstance(reply, STORE_ERRORS):
             raise classify(reply, self._address) from None
@@ -211,7 +209,7 @@ class BlockingStore:
     ) -> None:
         """Make a store; *answer_s* is the longest wait for an answer, *clock* is as for `Store`."""
         self.keys = Keys(namespace)
-        self.redis: BlockingClient = connect_blocking(url, answer_s=answer_s)
+        self.redis: BlockingClient = connect_blocking(url, self.keys.control, answer_s=answer_s)
         self._execute: Callable[..., Any] = self.redis.execute_command
         self._clock = clock
         self._address = parse(url).address

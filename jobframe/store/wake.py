@@ -21,7 +21,7 @@ class WakeStore:
         """Use the server and the keys of *store*."""
         self._keys = store.keys
         self._store = store
-        self._redis = connect(store.url, answer_s=_SLACK_S * 2)
+        self._redis = connect(store.url, store.keys.control, answer_s=_SLACK_S * 2)
 
     async def pop(self, lane: str, timeout_s: float) -> bool:
         """
@@ -32,7 +32,7 @@ class WakeStore:
 
         """
         try:
-            found = await self._redis.execute_command("BZPOPMIN", self._keys.wake(lane), timeout_s)
+            found = await self._redis.execute_command("BZPOPMIN", self._keys.wake(lane), timeout_s)  # type: ignore[no-untyped-call] # redis-py
         except STORE_ERRORS as error:
             raise classify(error) from None
         return bool(found)

@@ -214,10 +214,14 @@ async def test_a_cluster_is_reached(cluster_url):
         assert b"1" == client.get("jf:{a}:x")
 
 
-def test_a_cluster_that_is_not_there_is_reported(tmp_path):
-    """The blocking client of a cluster asks for its nodes when it is made."""
-    with pytest.raises(StoreUnavailable, match=r"redis\+cluster://127\.0\.0\.1:1: cannot reach"):
-        connect_blocking("redis+cluster://:hunter2@127.0.0.1:1")
+async def test_a_cluster_that_is_not_there_is_reported():
+    """As any other server, at the first use; it certainly did nothing."""
+    failure = await _failure("redis+cluster://:hunter2@127.0.0.1:1")
+
+    assert "cannot reach the server: connection refused" == failure.reason
+    assert failure.acknowledged is False
+    with pytest.raises(redis.ConnectionError), connect_blocking("redis+cluster://127.0.0.1:1") as client:
+        client.ping()
 
 
 async def test_tls_checks_certificate_and_name(tls_server):

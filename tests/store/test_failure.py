@@ -106,7 +106,7 @@ async def test_any_other_answer_names_its_code_alone(redis_url):
         (redis_errors.TimeoutError("x"), "the server did not answer in time", None),
         (TimeoutError("x"), "the server did not answer in time", None),
         (redis_errors.ConnectionError("Connection closed by server."), "the connection to the server was lost", None),
-        (redis_errors.RedisClusterException("x"), "the connection to the server was lost", None),
+        (redis_errors.RedisClusterException("x"), "the server is no part of a cluster", False),
         (ConnectionResetError(104, "x"), "the connection to the server was lost: connection reset", None),
         (ssl.SSLError(1, "x"), "cannot reach the server: it does not speak TLS", False),
         (socket.gaierror(-2, "x"), "cannot reach the server: its host name is not known", False),
