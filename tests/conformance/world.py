@@ -244,6 +244,8 @@ class World:
         prefix = self.store.keys.prefix
         found = {}
         for key, kind, seconds_left, flat in redis.eval(_READ_ALL, 0, prefix + "*"):
+            if key.decode().startswith(prefix + "well:"):
+                continue  # the sign of a worker's process, which goes by itself
             assert kind in (b"hash", b"list", b"zset"), f"{key} is a {kind}"
             fields, values = map(_text, flat[::2]), flat[1::2]
             content = map(float, values) if kind == b"zset" else map(_text, values)

@@ -22,7 +22,7 @@ from jobframe.wiring import build_runtime
 from tests import timeline
 from tests.fleet import evidence
 from tests.fleet.ledger import Ledger
-from tests.fleet.workers import Worker, until
+from tests.fleet.workers import JOBFRAME, Worker, until
 from tests.proxy import Proxy
 
 PLUGIN = Path(__file__).with_name("acme_work.py")
@@ -88,9 +88,10 @@ class Fleet:
         await until(lambda: self._joined(before + count), f"{count} workers join")
         return started
 
-    def spawn(self, *options: str, status: bool = False) -> Worker:
-        """Start a worker as a process, perhaps with a status server."""
-        worker = Worker(self.folder, self.folder / f"worker-{len(self.workers)}.log", *options, status=status)
+    def spawn(self, *options: str, status: bool = False, program: tuple[str, ...] = JOBFRAME) -> Worker:
+        """Start a worker as a process, perhaps with a status server, or another program that ends up as one."""
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        worker = Worker(self.folder, log, *options, status=status, program=program)
         self.workers.append(worker)
         return worker
 

@@ -17,6 +17,7 @@ import pytest
 from tests import timeline
 
 ROOT = Path(__file__).parents[2]
+JOBFRAME = (str(Path(sys.executable).with_name("jobframe")),)
 PATIENCE_S = 40.0
 """Longest wait for anything that takes a second or two on a quiet machine."""
 
@@ -45,12 +46,14 @@ class Worker:
 
     """
 
-    def __init__(self, folder: Path, output: Path, *options: str, status: bool = False) -> None:
+    def __init__(
+        self, folder: Path, output: Path, *options: str, status: bool = False, program: tuple[str, ...] = JOBFRAME
+    ) -> None:
         self.output = output
         environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "ACME_LEDGER": str(folder / "ledger")}
         with output.open("wb") as sink:
             self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("jobframe"), "worker", *([] if status else ["--no-status"]), *options],
+                [*program, "worker", *([] if status else ["--no-status"]), *options],
                 cwd=folder,
                 env=environment,
                 stdout=sink,
