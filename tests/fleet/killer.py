@@ -108,7 +108,8 @@ async def _kill(fleet, victim, running):
     names = {stats.member.pid: stats.worker for stats in await workers(fleet.jobs.store)}
     fleet.kill(victim)
     killed = fleet.ledger.lines("kill")[-1]
-    held = await leases.held(fleet.jobs.store, names[victim.pid])
+    # one that has not joined yet holds nothing
+    held = await leases.held(fleet.jobs.store, names[victim.pid]) if victim.pid in names else ()
     kill = Kill(victim.pid, killed.ns, frozenset(running), frozenset(name.replace("\t", ":", 1) for name in held))
     assert kill.running <= kill.held, "what it ran was its own"
     return kill
