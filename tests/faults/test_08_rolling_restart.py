@@ -14,7 +14,8 @@ from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, TIMEOUT_S, in_seconds
 from tests.fleet.workers import until
 
 RESTARTS = load(50)
-EVERY_S, GRACE_S, JOB_MS = (3.0, 1.0, 8_000) if FULL else (0.5, 0.3, 1_500)
+EVERY_S, GRACE_S = (3.0, 1.0) if FULL else (0.5, 0.3)
+WORK = {"do": "sleep", "n": 8_000} if FULL else {"do": "hold", "text": "calm"}
 JOBS = {
     "work.loop": load(140),
     "work.thread": load(30),
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.timeout(TIMEOUT_S)
 async def test_jobs_longer_than_a_worker_lives_are_given_back_each_time_and_end_when_it_is_calm(fleet):
     fleet.configure(grace=f"{GRACE_S * 1000:.0f}ms", max_jobs=SLOTS, children=2)
     await fleet.start(2)
-    jobs = [job for name, count in JOBS.items() for job in await fleet.enqueue(count, name, do="sleep", n=JOB_MS)]
+    jobs = [job for name, count in JOBS.items() for job in await fleet.enqueue(count, name, **WORK)]
     hit, given_back_s = [], []
     for _ in range(RESTARTS):
         begun = time.monotonic()
@@ -40,6 +41,7 @@ async def test_jobs_longer_than_a_worker_lives_are_given_back_each_time_and_end_
         given_back_s.append(await stop(fleet, worker) - GRACE_S)
         fleet.spawn()
         await asyncio.sleep(begun + EVERY_S - time.monotonic())
+    fleet.ledger.open_gate("calm")
     await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
     counts, starts = await fleet.jobs.counts(), fleet.ledger.starts()
     infos = {job: await (await fleet.jobs.job(job)).info() for job in jobs}

@@ -39,11 +39,11 @@ async def test_what_runs_at_the_signal_ends_within_the_grace_and_nothing_is_clai
         hit.append(fleet.ledger.running_in(worker.pid))
         signalled = time.monotonic()
         heard_us = await stop_claiming(fleet, worker)
+        assert (await fleet.jobs.counts())["waiting"] > 0, "there is more to claim"
         assert 0 == await worker.exit_code(), worker.said()
         gone_s.append(time.monotonic() - signalled)
         assert 0 == fleet.ledger.running_in(worker.pid)
         assert [] == [line for line in fleet.ledger.starts_in(worker.pid) if line.fence > heard_us]
-        assert (await fleet.jobs.counts())["waiting"] > 0, "there was more to claim"
         fleet.spawn()
     await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
     counts = await fleet.jobs.counts()
