@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -237,10 +237,14 @@ class Runtime:
         if told_to_stop := self.execution.give_back():
             await asyncio.wait(told_to_stop, timeout=_LAST_STEPS_S)
         self.execution.abandon(_HEAD_START_MS)
-        for words in (self._settler.flush(), self.membership.leave()):
-            with contextlib.suppress(JobframeError, TimeoutError):
-                await asyncio.wait_for(asyncio.shield(words), _LAST_WORDS_S)
+        await self._say(self._settler.flush())
+        self._settler.stop_sending()  # what a claim still brings is given back by leaving
+        await self._say(self.membership.leave())
         await self._close()
+
+    async def _say(self, last_words: Awaitable[object]) -> None:
+        with contextlib.suppress(JobframeError, TimeoutError):
+            await asyncio.wait_for(asyncio.shield(last_words), _LAST_WORDS_S)
 
     async def _close(self) -> None:
         self._fence.close()

@@ -75,7 +75,7 @@ class Settler:
             await asyncio.wait([self._sender])
 
     def stop_sending(self) -> None:
-        """Only gather from now on: the loop does not turn any more."""
+        """Only gather from now on: the loop does not turn any more, or the worker leaves."""
         self._sends = False
 
     def unanswered(self) -> Iterator[SettleCall]:

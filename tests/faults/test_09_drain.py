@@ -57,28 +57,55 @@ async def test_what_runs_at_the_signal_ends_within_the_grace_and_nothing_is_clai
 
 async def test_what_is_claimed_as_the_signal_comes_goes_back_to_its_place_before_the_grace_is_over(fleet):
     async with aclosing(Proxy(fleet.url.removeprefix("unix://"))) as network:
-        await network.accept()
-        fleet.url = network.url
-        fleet.configure(grace="10m", lease="2m")
-        (worker,) = await fleet.start()
+        worker = await start_behind(fleet, network)
         (running,) = await fleet.enqueue(1, do="hold", text="grace")
         await until(lambda: fleet.ledger.starts()[running], "it runs")
-        await fleet.jobs.pause("work.other")
-        (late,) = await fleet.enqueue(1, "work.other")
-        due_ms = (await (await fleet.jobs.job(late)).info()).due_ms
-        network.hold()
-        await fleet.jobs.resume("work.other")
-        await until(lambda: _active(fleet, 2), "the other one is claimed, and the worker does not know yet")
+        late, due_ms = await claimed_unheard(fleet, network)
         await stop_claiming(fleet, worker)
         network.release()
         await until(lambda: _active(fleet, 1), "it is given back")
-        info = await (await fleet.jobs.job(late)).info()
+        info = await late.info()
         fleet.ledger.open_gate("grace")
 
         assert 0 == await worker.exit_code(), worker.said()
         assert (State.WAITING, 0, due_ms) == (info.state, info.attempts, info.due_ms)
         assert {running: 1} == fleet.ledger.starts()
         assert 1 == (await fleet.jobs.counts())["completed"]
+
+
+async def test_what_is_claimed_as_a_worker_leaves_is_given_back_by_its_leaving_alone(fleet):
+    async with aclosing(Proxy(fleet.url.removeprefix("unix://"))) as network:
+        worker = await start_behind(fleet, network)
+        late, due_ms = await claimed_unheard(fleet, network)
+        worker.signal()
+        await until(lambda: _active(fleet, 0), "it has left, and does not know yet")
+        network.release()
+
+        assert 0 == await worker.exit_code(), worker.said()
+        info = await late.info()
+        assert (State.WAITING, 1, due_ms) == (info.state, info.interrupts, info.due_ms)
+        assert "outcome refused" not in worker.said()
+
+
+async def start_behind(fleet, network):
+    """Start a worker behind a network, with patience."""
+    await network.accept()
+    fleet.url = network.url
+    fleet.configure(grace="10m", lease="2m")
+    (worker,) = await fleet.start()
+    return worker
+
+
+async def claimed_unheard(fleet, network):
+    """Return a job that the server has given to the worker, which has not heard of it, and when the job was due."""
+    running = (await fleet.jobs.counts())["active"]
+    await fleet.jobs.pause("work.other")
+    late = await fleet.jobs.enqueue("work.other", {})
+    due_ms = (await late.info()).due_ms
+    network.hold()
+    await fleet.jobs.resume("work.other")
+    await until(lambda: _active(fleet, running + 1), "it is claimed")
+    return late, due_ms
 
 
 async def stop_claiming(fleet, worker):
