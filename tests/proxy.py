@@ -38,7 +38,7 @@ class Proxy:
         self.lost = self.slowed = self.accepted = 0
         self.lost_answers: list[bytes] = []
         self._to_lose = 0
-        self._losing = SCRIPT
+        self._losing = self._holding = SCRIPT
         self._losing_requests = False
         self._open = asyncio.Event()
         self._open.set()
@@ -83,8 +83,9 @@ class Proxy:
         timeline.happened("proxy", f"loses {count} calls")
         self._to_lose, self._losing_requests, self._losing = count, True, SCRIPT
 
-    def hold(self) -> None:
-        """Keep the answers of scripts back."""
+    def hold(self, of: bytes = SCRIPT) -> None:
+        """Keep the answers of scripts back that have *of* in them."""
+        self._holding = of
         timeline.happened("proxy", "holds answers")
         self._open.clear()
 
@@ -160,9 +161,9 @@ class Proxy:
             self.slowed += 1
             await asyncio.sleep(least + (most - least) * self._roll())
 
-    async def pass_gate(self) -> None:
-        """Wait while answers are held."""
-        if not self._open.is_set():
+    async def pass_gate(self, call: bytes) -> None:
+        """Wait while answers to such a call are held."""
+        if not self._open.is_set() and self._holding in call:
             self._held.set()
             await self._open.wait()
 
@@ -202,7 +203,7 @@ class _Way:
                 if self._proxy.loses(call, request=False):
                     self._proxy.lost_answers.append(data)
                     break
-                await self._proxy.pass_gate()
+                await self._proxy.pass_gate(call)
             await self._proxy.travel()
             await self._proxy.carry()
             self._to_client.write(data)

@@ -143,6 +143,11 @@ class Claimer:
         else:
             self._want_wake()
 
+    @property
+    def asking(self) -> bool:
+        """Whether a claim is sent and not answered: the store may count jobs as held that are not known here yet."""
+        return self._call is not None
+
     def ride(self, freed: int) -> ClaimCall | None:
         """Return a claim that can go along with the settling of *freed* jobs; None when none is worth it now."""
         if self._asking or self._stopping or not self._more:

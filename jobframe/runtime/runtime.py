@@ -314,7 +314,7 @@ class Runtime:
             attempt = self.execution.running.get(name)
             if attempt is not None and attempt.claimed.fence == fence:
                 attempt.end("cancel", reason)
-        if answer.held > self._taken():
-            asyncio.create_task(self._strangers.give_back(self.worker_id))  # noqa: RUF006 - short, and tried again
-        else:
+        if answer.held <= self._taken():
             self._strangers.forget()
+        elif not self._claimer.asking:  # else what is not known here may be under way, however slowly
+            asyncio.create_task(self._strangers.give_back(self.worker_id))  # noqa: RUF006 - short, and tried again
