@@ -47,9 +47,19 @@ class Kill:
         return (max(started.values()) - self.ns) / 1e9 if len(started) == len(self.held) else float("inf")
 
 
-async def kill_one(fleet, *, type="", at_least=1):
-    """Wait until a worker runs *at_least* so many jobs, of a type or of all, and kill it in the middle of them."""
-    return await _kill(fleet, *await until(lambda: _stop_one(fleet, type, at_least), BUSY, WAIT_S))
+async def kill_one(fleet, *, type="", at_least=1, sigterm_s=0):
+    """
+    Wait until a worker runs *at_least* so many jobs, of a type or of all, and kill it in the middle of them.
+
+    With *sigterm_s* it is told to stop then, and killed so many seconds later.
+    """
+    victim, running = await until(lambda: _stop_one(fleet, type, at_least), BUSY, WAIT_S)
+    if sigterm_s:
+        victim.signal()
+        victim.signal(signal.SIGCONT)
+        await asyncio.sleep(sigterm_s)
+        running = _stop(fleet, victim, type)
+    return await _kill(fleet, victim, running)
 
 
 @asynccontextmanager
@@ -95,13 +105,18 @@ def _stop_one(fleet, type, at_least):
     if not busy:
         return None
     victim = fleet.dice.choice(busy)
-    victim.signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, victim.pid, os.WSTOPPED)
-    running = _running(fleet.ledger, type)[victim.pid]
+    running = _stop(fleet, victim, type)
     if len(running) >= at_least:
         return victim, running
     victim.signal(signal.SIGCONT)
     return None
+
+
+def _stop(fleet, victim, type):
+    """Stop a worker where it stands; returns what it runs."""
+    victim.signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, victim.pid, os.WSTOPPED)
+    return _running(fleet.ledger, type)[victim.pid]
 
 
 async def _kill(fleet, victim, running):
