@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.faults.form import FULL
 from tests.faults.under_load import (
     JOBS,
     RUNTIME,
@@ -21,6 +22,7 @@ from tests.faults.under_load import (
 from tests.fleet.producer import judge
 
 RESTARTS = 5
+MAY_REST_S = 5.0
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
@@ -44,3 +46,4 @@ async def test_nothing_is_lost_and_no_worker_ends_while_the_server_is_restarted(
     assert ([], set()) == (verdict.lost, verdict.uninvited)
     assert (0, 0) == (counts["retried"], counts["failed"])
     assert [None, None] == [worker.process.poll() for worker in workers]
+    assert max(resumed) <= MAY_REST_S or not FULL

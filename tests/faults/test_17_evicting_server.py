@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
+from tests.faults.form import FULL
 from tests.faults.readyz import readyz
+from tests.faults.under_load import tell
 from tests.fleet.workers import until
 
 EVICTING, SAFE = "allkeys-lru", "noeviction"
 CONFIG_IS_WRONG = 3
+TOLD_WITHIN_S = 30.0
 
 
 async def test_a_worker_refuses_a_server_that_drops_keys_unless_it_was_told_not_to_care(durable_fleet):
@@ -29,11 +34,15 @@ async def test_a_server_that_begins_to_drop_keys_degrades_until_it_is_set_right(
     with readyz(fleet) as ready:
         assert ("ok", "append-only file on") == await ready.check("durability")
         await fleet.jobs.store.redis.config_set("maxmemory-policy", EVICTING)
+        begun = time.monotonic()
         told = await until(lambda: ready.when("durability", "degraded"), "it is told")
+        told_s = time.monotonic() - begun
         (job,) = await fleet.enqueue(1)
         await fleet.ended()
         await fleet.jobs.store.redis.config_set("maxmemory-policy", SAFE)
         await until(lambda: ready.when("durability", "ok"), "all is well again")
 
+    tell(f"told after {told_s:.2f} s: {told}")
     assert "maxmemory-policy drops keys" in told
     assert {job: 1} == fleet.ledger.starts(), "workers go on"
+    assert told_s <= TOLD_WITHIN_S or not FULL

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from jobframe.store.doctor import examine
 from tests.cluster import make_cluster, make_follower, slot_of
 from tests.faults.form import FULL, load
 from tests.faults.under_load import (
@@ -71,6 +72,7 @@ async def test_a_slot_that_moves_costs_nobody_an_error_and_no_job(make_server, n
             counts[name] for name in ("completed", "retried", "failed", "crashed")
         )
         assert [None, None] == [worker.process.poll() for worker in workers]
+        assert {} == (await examine(fleet.jobs.store)).troubles
         assert not [worker.said() for worker in workers if "store unavailable" in worker.said()]
         assert stall_s <= MAY_STALL_S or not FULL
 
