@@ -14,7 +14,12 @@ from jobframe.store.keys import Keys
 from tests.replicas import PATIENCE_S
 
 SLOTS = 16_384
-OPTIONS = {"cluster-enabled": "yes", "appendonly": "yes", "cluster-node-timeout": "2000"}
+OPTIONS = {
+    "cluster-enabled": "yes",
+    "appendonly": "yes",
+    "cluster-node-timeout": "2000",
+    "repl-diskless-sync-delay": "0",
+}
 
 
 @attrs.frozen
@@ -100,12 +105,12 @@ def make_cluster(make_server, nodes=3):
 
 def make_follower(make_server, cluster, primary):
     """Start a node that follows *primary*, and wait until it has all, and all know it."""
-    follower = _node(make_server(OPTIONS | {"repl-diskless-sync-delay": "0"}, ports=("port", "cluster-port")))
+    follower = _node(make_server(OPTIONS, ports=("port", "cluster-port")))
     meet(primary, follower)
     until(lambda: primary.id in _known(follower), "the nodes know one another")
     follower.client.execute_command("CLUSTER", "REPLICATE", primary.id)
     until(lambda: follower.client.info("replication").get("master_link_status") == "up", "it follows")
-    until(lambda: all("slave" in _known(one).get(follower.id, "") for one in cluster.nodes), "all know that it does")
+    until(lambda: all(_lists(one, follower) for one in cluster.nodes), "all know that it does")
     return follower
 
 
@@ -137,6 +142,11 @@ def _known(node):
 def _holds(node, slot):
     ranges = node.client.execute_command("CLUSTER", "SLOTS")
     return any(first <= slot <= last and owner[2] == node.id for first, last, owner, *_ in ranges)
+
+
+def _lists(node, other):
+    ranges = node.client.execute_command("CLUSTER", "SLOTS")
+    return any(holder[2] == other.id for _, _, *holders in ranges for holder in holders)
 
 
 def _is_well(node, nodes):

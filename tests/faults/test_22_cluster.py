@@ -48,7 +48,8 @@ async def test_a_slot_that_moves_costs_nobody_an_error_and_no_job(make_server, n
         async with under_load(fleet, count=JOBS) as producer, asyncio.TaskGroup() as waits:
             await midway(fleet, producer, 0)
             while len(fleet.ledger.lines("end")) < JOBS:
-                moved.append(await asyncio.to_thread(cluster.move, slot, *next(ways), HALF_MOVED_S))
+                source, target = next(ways)
+                moved.append(await asyncio.to_thread(cluster.move, slot, source, target, HALF_MOVED_S))
                 handle = await fleet.jobs.enqueue("work.loop", {"text": "told"})
                 producer.acknowledged[handle.id] = time.monotonic()
                 waits.create_task(handle.result(timeout=PATIENCE_S))

@@ -10,7 +10,7 @@ from jobframe.store.enqueue import Encoded, enqueue
 from jobframe.store.listen import Listener
 from jobframe.store.store import BlockingStore, Store
 from jobframe.store.wake import WakeStore
-from tests.cluster import make_cluster, slot_of, until
+from tests.cluster import make_cluster, make_follower, slot_of, until
 
 PATIENCE_S = 20
 HALF_MOVED_S = 0.5
@@ -123,6 +123,23 @@ async def test_a_cluster_that_was_restarted_is_found_again(make_server, namespac
 
     assert [None] == await _put(store, 2)
     await store.aclose()
+
+
+async def test_nodes_that_the_url_does_not_name_are_asked_too(make_server, home, store):
+    """A replica took over, and of what the URL names nothing is left."""
+    follower = await asyncio.to_thread(make_follower, make_server, home.cluster, home.owner)
+    follower.client.config_set("cluster-require-full-coverage", "no")
+    late = Store(home.url, home.namespace)
+    await _put(late, 2)
+    await asyncio.to_thread(until, lambda: follower.client.dbsize() == home.owner.client.dbsize(), "it has all")
+    for one in home.cluster.nodes:
+        await asyncio.to_thread(one.server.kill)
+    with pytest.raises(StoreUnavailable):  # nobody has taken over
+        await _put(late, 3)
+    follower.client.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
+
+    assert [None] == await _put(late, 3)
+    await late.aclose()
 
 
 async def test_a_node_of_the_url_that_is_away_is_passed_over(home, store):
