@@ -132,10 +132,8 @@ async def _kill(fleet, victim, running):
 
 def _running(ledger, type):
     """Return which jobs' handlers have begun and not ended, by their process and by its parent."""
-    ended = {(line.job, line.fence) for line in ledger.lines("end")}
     running = defaultdict(set)
-    for line in ledger.lines("start", type):
-        if (line.job, line.fence) not in ended:
-            running[line.pid].add(line.job)
-            running[line.parent].add(line.job)
+    for line in ledger.unended(type):
+        running[line.pid].add(line.job)
+        running[line.parent].add(line.job)
     return running

@@ -45,6 +45,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read: list[Line] = []
+        self._open: dict[tuple[str, int], Line] = {}
         self._offset = 0
 
     def open_gate(self, name: str) -> None:
@@ -62,6 +63,11 @@ class Ledger:
         self._read_on()
         return [each for each in self._read if (not what or each.what == what) and _is_of(each.job, job)]
 
+    def unended(self, job: str = "") -> list[Line]:
+        """Return the starts of runs that have not ended, of those that were killed as well."""
+        self._read_on()
+        return [line for line in self._open.values() if _is_of(line.job, job)]
+
     def _read_on(self) -> None:
         """Read what was written since the last time: it is asked again and again while a test waits."""
         if not self.path.exists():
@@ -69,7 +75,12 @@ class Ledger:
         with self.path.open("rb") as file:
             file.seek(self._offset)
             whole, newline, _ = file.read().rpartition(b"\n")
-        self._read += [Line(**json.loads(line)) for line in whole.splitlines()]
+        for line in (Line(**json.loads(each)) for each in whole.splitlines()):
+            self._read.append(line)
+            if line.what == "start":
+                self._open[line.job, line.fence] = line
+            elif line.what == "end":
+                self._open.pop((line.job, line.fence), None)
         self._offset += len(whole + newline)
 
     def starts(self, job: str = "") -> Counter[str]:
@@ -82,8 +93,7 @@ class Ledger:
 
     def running_in(self, pid: int) -> int:
         """Count the runs in a process or its children that have begun and not ended."""
-        ended = {(line.job, line.fence) for line in self.lines("end")}
-        return sum((line.job, line.fence) not in ended for line in self.starts_in(pid))
+        return sum(pid in (line.pid, line.parent) for line in self.unended())
 
     def runs(self, job: str = "") -> list[Run]:
         """Return the runs of a job or type in the order of their starts."""

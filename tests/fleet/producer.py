@@ -87,7 +87,7 @@ async def judge(fleet, producer):
 
 def in_flight(ledger):
     """Count the runs that have begun and not ended; while no worker is killed, these are in flight."""
-    return len(ledger.lines("start")) - len(ledger.lines("end"))
+    return len(ledger.unended())
 
 
 async def _state(fleet, job):
