@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 
 from jobframe.core.errors import JobframeError
+from jobframe.store.cluster import MOVING
 from jobframe.store.connection import STORE_ERRORS, classify, connect
 from jobframe.store.store import Store
 
@@ -33,6 +34,8 @@ class WakeStore:
         """
         try:
             found = await self._redis.execute_command("BZPOPMIN", self._keys.wake(lane), timeout_s)  # type: ignore[no-untyped-call] # redis-py
+        except MOVING:  # whoever looks instead waits until the slot has moved
+            return False
         except STORE_ERRORS as error:
             raise classify(error) from None
         return bool(found)

@@ -76,12 +76,16 @@ async def test_a_slot_that_never_arrives_is_reported_after_some_tries(home, stor
     home.other.client.execute_command("CLUSTER", "SETSLOT", home.slot, "IMPORTING", home.owner.id)
     home.owner.client.execute_command("CLUSTER", "SETSLOT", home.slot, "MIGRATING", home.other.id)
     impatient = Store(home.url, home.namespace)
+    markers = WakeStore(impatient)
     with pytest.raises(StoreUnavailable, match="the cluster is moving the slot") as caught:
         await _put(impatient, 2)
+    assert not await markers.pop("lane", PATIENCE_S), "look instead"
+    refusals = home.refusals("TRYAGAIN"), home.refusals("ASK")
+    await markers.aclose([])
     await impatient.aclose()
 
     assert caught.value.acknowledged is False
-    assert 1 + 3 == home.refusals("TRYAGAIN")
+    assert (1 + 3, 1 + 3) == refusals, "each was sent four times"
 
 
 async def test_what_waits_for_a_message_or_a_marker_goes_on_waiting_after_the_move(home, store):
