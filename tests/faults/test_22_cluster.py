@@ -26,8 +26,8 @@ from tests.fleet.producer import judge
 from tests.fleet.workers import until
 
 JOBS = load(10_000)
-MOVES = load(20)
-HALF_MOVED_S, STAYS_S = (0.3, 0.3) if FULL else (0.15, 0.3)
+MOVES = 10 if FULL else 4
+HALF_MOVED_S, STAYS_S = (0.3, 1.0) if FULL else (0.15, 0.3)
 REFUSALS = ("MOVED", "ASK", "TRYAGAIN", "CROSSSLOT")
 MAY_STALL_S = 3.0
 MAY_LOSE_S = 1.0 if FULL else 5.0
