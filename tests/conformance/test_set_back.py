@@ -116,6 +116,30 @@ async def test_a_retry_that_had_come_due_goes_on(world):
     assert ["a:x"] == names(await world.claim())
 
 
+@pytest.mark.parametrize("options", [{}, {"group": "0123456789abcdef"}])
+async def test_a_job_that_is_given_back_goes_on(world, options):
+    await world.join("w1", "a", **({"group": Group("tenant", 1)} if options else {}))
+    job = await world.start("w1", "a", "x", **options)
+    await set_back(world)
+    await world.end("w1", job, Interrupted(), Record(interrupts=1))
+
+    assert ["a:x"] == names(await world.claim())
+
+
+@pytest.mark.parametrize(("delay_ms", "wait_ms"), [(0, 0), (MINUTE, MINUTE)])
+async def test_a_job_behind_another_goes_on_at_its_end_or_after_its_delay(world, delay_ms, wait_ms):
+    await world.join("w1", "a")
+    first = await world.start("w1", "a", "first", key="k", replace=True)
+    await world.enqueue("a", "second", when=f"+{delay_ms}", key="k", replace=True)
+    await set_back(world)
+    await world.complete("w1", [first])
+
+    world.now += wait_ms - 1
+    assert wait_ms == 0 or [] == names(await world.claim())
+    world.now += 1
+    assert ["a:second"] == names(await world.claim())
+
+
 async def test_more_jobs_than_one_sweep_moves_are_moved_once_each(world):
     await world.join("w1", "a")
     ids = [f"x{i:04}" for i in range(2_500)]
@@ -138,8 +162,9 @@ async def test_jobs_of_a_group_go_on_whether_they_were_lined_up_or_not(world):
 
     (first,) = (await world.claim()).jobs
     assert (first.unique, first.due_ms) == ("first", world.now)
-    await world.complete("w1", [first])
     await world.sweep()
+    assert await world.state("a:second") == "waiting"
+    await world.complete("w1", [first])
     assert ["a:second"] == names(await world.claim())
 
 

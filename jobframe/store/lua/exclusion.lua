@@ -55,10 +55,12 @@ local function split_behind(value)
   return tonumber(due), id
 end
 
--- A job has ended: the one behind it may start.
+-- A job has ended: the one behind it may start. One enqueued before the clock was set back has its delay from now on.
 local function let_go(t, id)
   local due, successor = split_behind(call('HGET', P .. 'behind:' .. t, id))
   if not successor then return end
+  local enqueued = tonumber(string.sub(call('HGET', P .. 'payload:' .. t, successor) or '', 1, 13)) or now
+  due = whole(due - math.max(enqueued - now, 0))
   call('HDEL', P .. 'behind:' .. t, id)
   for level in pairs(BOOST) do call('ZADD', P .. 'queue:' .. t .. ':' .. level, 'XX', due, successor) end
   arm(t, limits(t))

@@ -119,12 +119,18 @@ local function end_with_reason(t, p, kind, group)
   trim(t, p, kind, 2 * #group.ids)
 end
 
+-- When a job comes back: one given back where it stood was due when it started; by now the clock may have been set back.
+local function due_again(when)
+  local due = due_time(when)
+  return string.sub(when, 1, 1) == '@' and math.min(due, now) or due
+end
+
 -- A thread's job is given back with a delay, for its handler runs on until its process has ended: so long its slot is
 -- taken.
 local function hold_slots(t, group)
   local leaving = {}
   for i, id in ipairs(group.ids) do
-    local due = due_time(group.arguments[i])
+    local due = due_again(group.arguments[i])
     if due > now then leaving[#leaving + 1], leaving[#leaving + 2] = due, id end
   end
   call('ZREMRANGEBYSCORE', P .. 'leaving:' .. t, '-inf', '(' .. now)
@@ -135,7 +141,7 @@ end
 local function give_up_places(t, p, kind, group)
   local ids, options = {}, {}
   for i, id in ipairs(group.ids) do
-    local keeps = kind == 'interrupted' and due_time(group.arguments[i]) > now
+    local keeps = kind == 'interrupted' and due_again(group.arguments[i]) > now
     if (p.grouped or group.options[i].group) and not keeps then ids[#ids + 1], options[#options + 1] = id, group.options[i] end
   end
   if #ids > 0 then vacate(t, p, by_groups(p, ids, options)) end
@@ -145,7 +151,7 @@ local function requeue(t, p, kind, group)
   local queues = {h = {}, n = {}, l = {}}
   for i, id in ipairs(group.ids) do
     local queue = queues[queue_of(t, p, group.options[i])]
-    queue[#queue + 1], queue[#queue + 2] = due_time(group.arguments[i]), id
+    queue[#queue + 1], queue[#queue + 2] = due_again(group.arguments[i]), id
   end
   for name, queue in pairs(queues) do variadic('ZADD', P .. 'queue:' .. t .. ':' .. name, queue) end
   if kind == 'interrupted' and (p.cap > 0 or p.uses) then hold_slots(t, group) end

@@ -103,12 +103,12 @@ class Exclusions(Jobs):
             job.after = None
         self.queue(job, due)
 
-    def let_go(self, job: Job) -> None:
-        """Let the job behind it start, and stand behind no other itself."""
+    def let_go(self, job: Job, now: int) -> None:
+        """Let the job behind it start, perhaps after the clock was set back, and stand behind no other itself."""
         if job.id in self.behind:
             successor, due = self.behind.pop(job.id)
             if successor.state == "queued":
-                successor.due = due
+                successor.due = due - max(successor.enqueued - now, 0)
         if job.after and self.behind.get(job.after.id, (None,))[0] is job:
             del self.behind[job.after.id]
 
@@ -118,7 +118,7 @@ class Exclusions(Jobs):
             if job.is_live or job.released:
                 continue
             job.released = True
-            self.let_go(job)
+            self.let_go(job, now)
             held = self.keys.get((job.type, job.key or ""))
             if held is None or held.job is not job:
                 continue
@@ -127,14 +127,14 @@ class Exclusions(Jobs):
             elif held.lapse is None or held.lapse <= now:
                 del self.keys[job.type, job.key or ""]
 
-    def remove(self, gone: list[Job]) -> None:
+    def remove(self, gone: list[Job], now: int) -> None:
         """Purge them: their keys are free, even inside a window, unless those they stood behind have them again."""
         live = [job for job in gone if job.is_live]
         for job in gone:
             del self.jobs[job.id]
             job.state = "gone" if job in live else job.state
         for job in live:
-            self.let_go(job)
+            self.let_go(job, now)
             held = self.keys.get((job.type, job.key or ""))
             if held and held.job is job and job.is_held_back and job.after:
                 held.job = job.after

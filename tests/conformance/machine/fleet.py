@@ -19,6 +19,8 @@ TYPES = ("free", "ruled", "late")
 PERIOD_MS = LEASE_MS // 3
 DELAY_MS = 700
 EXPIRES_MS = 5_000
+LONG_MS = 60_000
+"""For a clock that is set back: longer than a due time may be ahead without being moved."""
 
 types = st.sampled_from(TYPES)
 
@@ -146,6 +148,8 @@ class Fleet(RuleBasedStateMachine):
             self.dead.append(name)
             for job in self.model.of("active", name):
                 self.model.crash(job, self.world.now)
+        self.model.release_ended(self.world.now)
+        self.model.note_time(self.world.now)
         self.run(self.world.sweep(may_take=may_take))
         assert content == self.dump(), "a second sweep has something left to do"
 
@@ -178,7 +182,7 @@ class Fleet(RuleBasedStateMachine):
     def advance(self, ms: int) -> None:
         self.world.now += ms
 
-    @rule(ms=st.sampled_from([1, DELAY_MS, PERIOD_MS]))
+    @rule(ms=st.sampled_from([1, DELAY_MS, PERIOD_MS, LONG_MS]))
     def set_the_clock_back(self, ms: int) -> None:
         self.world.now -= ms
         self.model.rates_may_be_cut = True

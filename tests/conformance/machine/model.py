@@ -22,6 +22,8 @@ from tests.conformance.machine.exclusion import Exclusions
 from tests.conformance.machine.job import STATE_AFTER, Job
 
 POISON = 10
+UNNOTED_MS = 10_000
+NOTE_EVERY_MS = 1_000
 
 
 @attrs.define
@@ -33,12 +35,23 @@ class Model(Exclusions):
         paused: The types that are paused.
         arrivals: Type → when its rate takes it that the last start arrived, in microseconds.
         rates_may_be_cut: Whether the clock went back or a rate changed, after which an arrival may be too far ahead.
+        noted: The latest time that an enqueue or a sweep noted.
 
     """
 
     paused: set[str] = attrs.field(factory=set)
     arrivals: dict[str, float] = attrs.field(factory=dict)
     rates_may_be_cut: bool = False
+    noted: int = 0
+
+    def note_time(self, now: int) -> None:
+        """Jobs are enqueued or house is kept: what had come due before the clock was set back goes on."""
+        back_ms = max(self.noted - now, 0)
+        for job in self.of("queued"):
+            if now + UNNOTED_MS < job.due <= now + back_ms + UNNOTED_MS:
+                job.due -= back_ms
+        if back_ms or now - self.noted >= NOTE_EVERY_MS:
+            self.noted = now
 
     def give_back(self, job: Job) -> None:
         """Put it where it stood, or end it when it was to be cancelled."""
@@ -71,7 +84,9 @@ class Model(Exclusions):
         delay_ms = getattr(outcome, "delay_ms", 0)
         if delay_ms or isinstance(outcome, Retried | Snoozed):
             job.due = now + delay_ms
-        self.give_back(job)
+            self.give_back(job)
+        else:
+            self.take_back(job, now)
 
     def retry(self, job: Job, now: int) -> None:
         """An operator lets it try again, from the beginning."""

@@ -94,7 +94,7 @@ class Operators(Fleet):
         ]  # fmt: skip
         assert len(gone) == self.run(purge.count(self.world.store, type, state))
         assert len(gone) == self.run(purge.purge(self.world.store, type, state))
-        self.model.remove(gone)
+        self.model.remove(gone, self.world.now)
 
     @rule(version=st.sampled_from([2, 3, 3]), delay_ms=st.sampled_from([0, DELAY_MS]))
     @precondition(lambda self: self.model.of("parked"))

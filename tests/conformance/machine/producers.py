@@ -135,6 +135,7 @@ class Producers(Fleet):
             assert isinstance(answer, refusal)
             assert before == self.dump()
             return
+        self.model.note_time(self.world.now)
         assert [self.expect(*each) for each in zip(jobs, encoded, strict=True)] == answer
         self.enqueued.append((client, number, encoded))
         self.latest[client] = (number, answer)

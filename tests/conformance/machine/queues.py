@@ -115,7 +115,7 @@ class Queues(Troubles, Operators):
         for first in self.model.behind:
             with contextlib.suppress(JobNotFound, NotRetryable):
                 self.run(self.world.retry(first))
-        for _ in range(MOST_PERIODS):
+        for _ in range(MOST_PERIODS + (self.latest_time - self.world.now) // PERIOD_MS):
             if self.states() <= {*OVER, "parked"}:
                 return
             self.world.now += PERIOD_MS
