@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 WHAT_TO_INSTALL := pyproject.toml constraints.txt requirements.txt requirements-dev.txt $(wildcard plugins/*/pyproject.toml)
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 EXAMPLES ?= 10000
+HOURS ?= 6
 
-.PHONY: help run test check coverage faults model lint format bench clean
+.PHONY: help run test check coverage faults soak model lint format bench clean
 
 help:
 	@echo 'make run         embedded server, worker, status server and the sample documents; Ctrl-C stops all'
@@ -17,6 +18,7 @@ help:
 	@echo 'make check       lint, types and every test: the one gate before a change goes in'
 	@echo 'make coverage    the tests of jobframe/core, which must run every line and branch of it'
 	@echo 'make faults      the tests of tests/faults with their full load; wants a quiet machine'
+	@echo 'make soak        hours of load with a fault each half minute: HOURS=6, or 0.05 to try it; a line a minute'
 	@echo 'make model       many more sequences of calls against the model of the queues: EXAMPLES=10000, SEED=1'
 	@echo 'make lint        only lint, types and import contracts'
 	@echo 'make format      format the code and mend what can be mended without asking'
@@ -39,6 +41,9 @@ coverage: .venv/.for-development
 # One after the other: what is measured here must not wait for a neighbour.
 faults: .venv/.for-development
 	FAULTS=full $(BIN)/python -m pytest -q tests/faults
+
+soak: .venv/.for-development
+	SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest -q -s tests/faults/test_32_soak.py
 
 # On both servers at once, each on a core of its own.
 model: .venv/.for-development

@@ -310,6 +310,13 @@ def _once_blocking(ctx, work):
     return _unless_early(ctx, work)
 
 
+def _deed_blocking(ctx, work):
+    time.sleep(work.n / 1000)
+    with ctx.once("deed") as first:
+        if first:
+            note(f"did {work.text}", ctx)
+
+
 def _once_and_hold_blocking(ctx, work):
     try:
         for step in ("first", "second"):
@@ -364,6 +371,18 @@ async def _once(ctx, work):
         async with ctx.once(step) as first:
             _do_step(ctx, work, step, first=first)
     return _unless_early(ctx, work)
+
+
+async def _deed(ctx, work):
+    """Take a while, do what the text names, and then, if it is called so, fail early or have another job follow."""
+    await asyncio.sleep(work.n / 1000)
+    async with ctx.once("deed") as first:
+        if first:
+            note(f"did {work.text}", ctx)
+    if work.do == "deed_flaky":
+        _unless_early(ctx, Work(n=1))
+    if work.do == "deed_follow":
+        await ctx.enqueue("work.other", {"do": "deed", "text": f"{work.text}+"})
 
 
 async def _once_and_hold(ctx, work):
@@ -486,6 +505,7 @@ BLOCKS = {
     "once": _once_blocking,
     "spawn": _spawn,
     "once_and_hold": _once_and_hold_blocking,
+    "deed": _deed_blocking,
 }
 WAITS = {
     "spin": _spin,
@@ -497,6 +517,9 @@ WAITS = {
     "report_fail": _report,
     "once_and_hold": _once_and_hold,
     "effect": _effect,
+    "deed": _deed,
+    "deed_flaky": _deed,
+    "deed_follow": _deed,
 }
 SENDS = {"follow": _follow, "fan": _fan, "secretly": _tell_secretly, "once": _once}
 ENDS = {
@@ -544,10 +567,13 @@ VERSION = int(os.environ.get("ACME_VERSION", "1"))
 @jobframe.job(
     "work.versioned",
     version=VERSION,
-    upcast=(lambda version, fields: {"text": f"{fields['text']}, of version {version}"}) if VERSION > 1 else None,
+    upcast=(lambda version, fields: fields | {"text": f"{fields['text']}, of version {version}"})
+    if VERSION > 1
+    else None,
 )
-async def versioned(ctx, payload: Work) -> str:
-    return payload.text
+async def versioned(ctx, payload: Work):
+    with attempt(ctx):
+        return await act(ctx, payload)
 
 
 @jobframe.job("work.newcomer")

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from jobframe.store.store import Store
 from tests import timeline
+from tests.fleet.ledger import Ledger
 
 KEPT_IN = ".faults"
 MOST_LINES = 200_000
@@ -65,14 +66,14 @@ def keep(fleet, folder):
     if fleet.ledger.path.exists():
         with fleet.ledger.path.open() as lines, (folder / "ledger").open("w") as kept:
             kept.writelines(deque(lines, MOST_LINES))
-    (folder / "timeline.txt").write_text("".join(told(fleet)))
+    (folder / "timeline.txt").write_text("".join(told(Ledger(folder / "ledger"))))
     (folder / "seed.txt").write_text(f"{fleet.seed}\n")
     _aside(lambda: _dump(fleet.jobs.store.url, fleet.namespace, folder / "store.txt"))
 
 
-def told(fleet):
+def told(ledger):
     """Tell what handlers wrote down and what the test did, in the order of time."""
-    lines = (line for line in fleet.ledger.lines() if line.what != "tick")
+    lines = (line for line in ledger.lines() if line.what != "tick")
     ran = [timeline.Event(line.ns, f"process {line.pid}", _said(line)) for line in lines]
     story = deque(sorted([*ran, *timeline.events()]), MOST_LINES)
     began = story[0].ns if story else 0

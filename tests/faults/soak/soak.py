@@ -1,0 +1,96 @@
+"""What a soak has in its hands: workers, server, network, load and books."""
+
+from __future__ import annotations
+
+import os
+from random import Random  # noqa: TID251 - the dice of the fleet, which fall the same again
+from typing import Any
+
+import attrs
+
+from jobframe.client.jobs import Jobs
+from jobframe.store import inspect
+from tests.faults.soak.books import Books
+from tests.fleet.fixtures import Fleet
+from tests.fleet.workers import Worker, until
+from tests.proxy import Proxy
+
+PATIENCE_S = 120.0
+
+
+@attrs.define
+class Soak:
+    """
+    A running soak.
+
+    Attributes:
+        fleet: The workers.
+        server: Their server.
+        proxy: Their way to it.
+        producer: The client of the load; it goes the same way.
+        books: What came of the jobs so far.
+        size: How many workers there are.
+        hold_s: How long a disturbance lasts that has no end of its own.
+        hit: How many jobs were in flight in workers that were killed or frozen.
+
+    """
+
+    fleet: Fleet
+    server: Any
+    proxy: Proxy
+    producer: Jobs
+    books: Books
+    size: int
+    hold_s: float
+    hit: int = 0
+
+    @property
+    def dice(self) -> Random:
+        """Whatever is left to chance asks these."""
+        return self.fleet.dice
+
+    @property
+    def redis(self) -> Any:
+        """The server, by the short way."""
+        return self.fleet.jobs.store.redis
+
+    def living(self) -> list[Worker]:
+        """Return the workers that live, the oldest first."""
+        return [worker for worker in self.fleet.workers if worker.process.poll() is None]
+
+    def mortal(self) -> list[Worker]:
+        """Return the workers that may be ended: all but the oldest, whose memory is watched."""
+        return self.living()[1:]
+
+    def spawn(self) -> None:
+        """Start a worker."""
+        self.fleet.spawn()
+
+    async def all_joined(self) -> bool:
+        """Whether the workers that live are the members whose lease holds."""
+        members = await inspect.workers(self.fleet.jobs.store)
+        pids = {each.member.pid for each in members if each.alive and each.member is not None}
+        return pids == {worker.pid for worker in self.living()}
+
+    async def is_whole(self) -> None:
+        """Wait until all workers are members, and jobs start."""
+        await until(self.all_joined, "those that live are members, and no others", PATIENCE_S)
+        assert len(self.living()) == self.size
+        self.books.read()
+        before = self.books.starts
+
+        def started() -> bool:
+            self.books.read()
+            return self.books.starts > before
+
+        await until(started, "jobs start", PATIENCE_S)
+
+    async def roll(self, version: int) -> None:
+        """Replace the workers by workers with another version of the plugin, one after the other."""
+        os.environ["ACME_VERSION"] = str(version)
+        for worker in self.living():
+            self.spawn()
+            await until(self.all_joined, "the new one joins", PATIENCE_S)
+            worker.signal()
+            assert 0 == await worker.exit_code(PATIENCE_S)
+            await until(self.all_joined, "the old one has left", PATIENCE_S)
