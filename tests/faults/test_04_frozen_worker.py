@@ -14,7 +14,7 @@ from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, n
 from tests.fleet.workers import until
 
 JOBS = load(500)
-JOB_MS = 5_000 if FULL else 2_000
+JOB_MS, LONG_MS = (5_000, 40_000) if FULL else (1_500, 5_000)
 FROZEN_S = 45
 CANCELLED_WITHIN_S = 1
 EXCLUSIVE = '[jobs."work.other"]\nconcurrency = 20'
@@ -27,22 +27,22 @@ async def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_joins_ane
     (frozen,) = await fleet.start()
     exclusive = await fleet.enqueue(IN_FLIGHT, "work.other", do="hold", text="held")
     thread = await fleet.enqueue(2, "work.thread", do="hold", text="held")
-    asleep = await fleet.enqueue(IN_FLIGHT, do="sleep", n=JOB_MS)  # over by the time it wakes
-    taken_over = [*exclusive, *thread, *asleep]
+    long = await fleet.enqueue(IN_FLIGHT, do="sleep", n=LONG_MS)  # over here by the time it wakes, not elsewhere
+    short = await fleet.enqueue(IN_FLIGHT, do="sleep", n=JOB_MS)  # over elsewhere too
+    taken_over = [*exclusive, *thread, *long, *short]
     await until(lambda: fleet.ledger.starts().keys() == set(taken_over), "all are in flight")
     frozen.signal(signal.SIGSTOP)
     frozen_ns = now_ns()
     others = await fleet.start(2)
     rest = await fleet.enqueue(JOBS // 2, do="sleep", n=JOB_MS)
     rest += await fleet.enqueue(JOBS - JOBS // 2, "work.other", do="sleep", n=JOB_MS)
-    await until(lambda: _second_runs(fleet, taken_over, asleep), "others took all over", PATIENCE_S)
-    if FULL:
-        await asyncio.sleep(FROZEN_S - (now_ns() - frozen_ns) / 1e9)
+    await until(lambda: _second_runs(fleet, taken_over, short), "others took all over", PATIENCE_S)
+    await asyncio.sleep((FROZEN_S if FULL else LONG_MS / 1000) - (now_ns() - frozen_ns) / 1e9)
     before = [await _info(fleet, job) for job in taken_over]
     woken_ns = now_ns()
     frozen.signal(signal.SIGCONT)
     await until(lambda: "joining the fleet anew" in frozen.said(), "it was told")
-    await until(lambda: len(_ends(fleet, frozen, [*exclusive, *asleep])) == 2 * IN_FLIGHT, "its handlers ended")
+    await until(lambda: len(_ends(fleet, frozen, [*exclusive, *long, *short])) == 3 * IN_FLIGHT, "its handlers ended")
     await until(lambda: joined(fleet, 3), "it is a member again")
     cancelled_s = [(line.ns - woken_ns) / 1e9 for line in _ends(fleet, frozen, exclusive)]
 
@@ -54,7 +54,7 @@ async def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_joins_ane
     assert 0 < min(cancelled_s)
     assert max(cancelled_s) < CANCELLED_WITHIN_S
     assert before == [await _info(fleet, job) for job in taken_over]
-    expected = dict.fromkeys([*exclusive, *thread], State.ACTIVE) | dict.fromkeys(asleep, State.COMPLETED)
+    expected = dict.fromkeys([*exclusive, *thread, *long], State.ACTIVE) | dict.fromkeys(short, State.COMPLETED)
     assert list(expected.values()) == [info.state for info in before]
 
     fleet.ledger.open_gate("held")
@@ -72,10 +72,10 @@ async def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_joins_ane
     assert [frozen.pid] == [line.pid for line in fleet.ledger.lines("start", after[0])]
 
 
-def _second_runs(fleet, taken_over, asleep):
-    """Whether each job has started elsewhere, and those that only sleep have ended there."""
+def _second_runs(fleet, taken_over, short):
+    """Whether each job has started elsewhere, and the short ones have ended there."""
     starts, ends = fleet.ledger.starts(), {line.job for line in fleet.ledger.lines("end")}
-    return {2} == {starts[job] for job in taken_over} and ends >= set(asleep)
+    return {2} == {starts[job] for job in taken_over} and ends >= set(short)
 
 
 def _ends(fleet, worker, jobs):

@@ -11,16 +11,18 @@ from tests.fleet.workers import until
 JOBS = load(2_000)
 JOB_MS, LONG_MS = (2_000, 30_000) if FULL else (500, 7_000)
 AS_FAST_AS_NORMAL = 0.5
+EXCLUSIVE = '[jobs."work.other"]\nconcurrency = 20'
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 
 async def test_no_lease_is_lost_while_every_answer_takes_a_third_of_a_second(fleet, network):
-    fleet.configure(**RUNTIME)
+    fleet.configure(EXCLUSIVE, **RUNTIME)
     await fleet.start(2)
     normal = await _throughput(fleet, JOBS // 4)
     network.slow_down(0.1, 0.5)
-    long = await fleet.enqueue(2 * IN_FLIGHT, do="sleep", n=LONG_MS)  # more than two leases
+    long = await fleet.enqueue(IN_FLIGHT, do="sleep", n=LONG_MS)  # more than two leases
+    long += await fleet.enqueue(IN_FLIGHT, "work.other", do="sleep", n=LONG_MS)
     slow = await _throughput(fleet, JOBS)
     counts, starts = await fleet.jobs.counts(), fleet.ledger.starts()
 
