@@ -64,19 +64,20 @@ async def _set_and_kill(fleet, clock, ahead_s):
     gate = f"gate{ahead_s}"
     held = await fleet.enqueue(2 * IN_FLIGHT, do="hold", text=gate)
     await until(lambda: len(_holders(fleet, held)) == len(held), "they are held", PATIENCE_S)
-    await fleet.enqueue(JOBS, RATED)
+    waiting = await fleet.enqueue(JOBS, RATED)
     await clock.set_server(fleet.jobs.store.redis, ahead_s)
     set_ns = now_ns()
     counts = await fleet.jobs.counts(RATED)
     assert counts["waiting"] + counts["delayed"] >= IN_FLIGHT, "jobs wait for their rate"
+    await until(lambda: fleet.ledger.starts(RATED).keys() >= set(waiting), "they go on by themselves", PATIENCE_S)
     pid, count = Counter(_holders(fleet, held).values()).most_common(1)[0]
     assert count >= IN_FLIGHT
     fleet.kill(next(worker for worker in fleet.workers if worker.pid == pid))
     killed_ns = now_ns()
     fleet.spawn()
     await fleet.enqueue(JOBS, do="sleep", n=50)
-    again = await until(lambda: _again(fleet, held, killed_ns, count), "they start again", PATIENCE_S)
     await fleet.enqueue(JOBS, RATED)
+    again = await until(lambda: _again(fleet, held, killed_ns, count), "they start again", PATIENCE_S)
     fleet.ledger.open_gate(gate)
     await until(lambda: _fired(fleet, set_ns), "the schedule fires", PATIENCE_S)
     await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
