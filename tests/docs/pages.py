@@ -99,3 +99,10 @@ def rows(page: Path) -> Iterator[list[str]]:
 def _slug(heading: str) -> str:
     kept = re.sub(r"[^\w\- ]", "", heading.lower())
     return kept.replace(" ", "-")
+
+
+def server_rights() -> list[str]:
+    """Return the rights of the user that ``docs/operating.md`` proposes for the server, as ACL SETUSER takes them."""
+    found = re.search(r"^ACL SETUSER jobs (.+)$", text(ROOT / "docs" / "operating.md"), re.MULTILINE)
+    assert found
+    return found[1].split()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 import pytest
 import redis
@@ -23,14 +22,11 @@ TYPE = "maintenance.vacuum"
 def guarded(request):
     """Each kind of server with that user on it: the user's URL and the arguments of arq's settings."""
     server = request.getfixturevalue(request.param)
-    rule = re.search(r"^ACL SETUSER (.+)$", pages.text(pages.ROOT / "docs" / "operating.md"), re.MULTILINE)
-    assert rule
-    user, *rights = rule[1].split()
     with redis.Redis.from_url(server.url) as admin:
-        admin.execute_command("ACL", "SETUSER", user, *rights)
-        yield f"{server.url}?username={user}&password=SECRET", {"username": user, "password": "SECRET"}
-        refused = [entry for entry in admin.acl_log() if entry["username"] == user]
-        admin.execute_command("ACL", "DELUSER", user)
+        admin.execute_command("ACL", "SETUSER", "jobs", *pages.server_rights())
+        yield f"{server.url}?username=jobs&password=SECRET", {"username": "jobs", "password": "SECRET"}
+        refused = [entry for entry in admin.acl_log() if entry["username"] == "jobs"]
+        admin.execute_command("ACL", "DELUSER", "jobs")
     assert refused == []
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.docs.pages import server_rights
 from tests.fleet.fixtures import fleet_at
 from tests.fleet.workers import PATIENCE_S, until
-from tests.store.test_rights import documented_rights
 
 TABLES = """
 [jobs."work.other"]
@@ -57,7 +57,7 @@ enqueue maintenance.vacuum --wait
 @pytest.fixture
 def admin(own_server):
     with redis.Redis.from_url(own_server.url) as client:
-        client.execute_command("ACL", "SETUSER", "jobs", "reset", "on", ">pass", *documented_rights())
+        client.execute_command("ACL", "SETUSER", "jobs", "reset", *server_rights())
         yield client
 
 
@@ -65,7 +65,7 @@ def admin(own_server):
 async def test_a_worker_and_every_command_do_with_the_documented_rights(
     own_server, admin, namespace, tmp_path, monkeypatch
 ):
-    url = own_server.url.replace("unix://", "unix://jobs:pass@")
+    url = own_server.url.replace("unix://", "unix://jobs:SECRET@")
     async with fleet_at(url, namespace, tmp_path, monkeypatch) as fleet:
         fleet.configure(TABLES, durability="aof")
         await fleet.start()
@@ -84,7 +84,7 @@ async def test_a_worker_and_every_command_do_with_the_documented_rights(
 
 async def test_a_worker_does_not_start_without_a_right(own_server, admin, namespace, tmp_path, monkeypatch):
     admin.execute_command("ACL", "SETUSER", "jobs", "-zadd")
-    url = own_server.url.replace("unix://", "unix://jobs:pass@")
+    url = own_server.url.replace("unix://", "unix://jobs:SECRET@")
     async with fleet_at(url, namespace, tmp_path, monkeypatch) as fleet:
         worker = fleet.spawn()
 

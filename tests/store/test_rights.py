@@ -3,7 +3,6 @@
 import re
 import secrets
 from importlib import resources
-from pathlib import Path
 
 import pytest
 import redis
@@ -11,9 +10,9 @@ import redis
 from jobframe.core.errors import ConfigError, StoreUnavailable
 from jobframe.store.rights import demand_rights
 from jobframe.store.store import Store
+from tests.docs.pages import server_rights
 
 LUA = resources.files("jobframe.store") / "lua"
-OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 SENT_BY_PYTHON = {"BZPOPMIN", "PING", "SUBSCRIBE", "WAIT"}
 """Besides EVAL and EVALSHA, without which nothing can be asked; reads and arq's keys use what scripts use too."""
 
@@ -21,11 +20,6 @@ SENT_BY_PYTHON = {"BZPOPMIN", "PING", "SUBSCRIBE", "WAIT"}
 def commands_of_scripts():
     texts = [file.read_text() for file in LUA.iterdir() if file.name.endswith(".lua")]
     return {name for text in texts for name in re.findall(r"\b(?:call|variadic)\('([A-Z]+)'", text)}
-
-
-def documented_rights():
-    (line,) = re.findall(r"^ACL SETUSER jobs on >SECRET (.*)$", OPERATING.read_text(), re.MULTILINE)
-    return line.split()
 
 
 @pytest.fixture
@@ -36,8 +30,8 @@ async def lacking(any_server, namespace):
         user = f"u{secrets.token_hex(4)}"
 
         async def ask(*changes, arq_queue="arq:queue"):
-            admin.execute_command("ACL", "SETUSER", user, "reset", "on", ">pass", *documented_rights(), *changes)
-            store = Store(url.replace("unix://", f"unix://{user}:pass@"), namespace)
+            admin.execute_command("ACL", "SETUSER", user, "reset", *server_rights(), *changes)
+            store = Store(url.replace("unix://", f"unix://{user}:SECRET@"), namespace)
             try:
                 await demand_rights(store, arq_queue)
             except ConfigError as error:
