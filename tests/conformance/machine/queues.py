@@ -115,7 +115,8 @@ class Queues(Troubles, Operators):
         for first in self.model.behind:
             with contextlib.suppress(JobNotFound, NotRetryable):
                 self.run(self.world.retry(first))
-        for _ in range(MOST_PERIODS + (self.latest_time - self.world.now) // PERIOD_MS):
+        self.world.now = max(self.world.now, self.latest_time)  # jobs that are delayed wait for it, if it was set back
+        for _ in range(MOST_PERIODS):
             if self.states() <= {*OVER, "parked"}:
                 return
             self.world.now += PERIOD_MS
