@@ -30,7 +30,7 @@ BACK_WITHIN_S, OF_IDEAL = 20, 0.9
 @attrs.frozen
 class Storm:
     """
-    How many jobs of what length in how many workers, and how often one of these is killed.
+    How many jobs of what length on average in how many workers, and how often one of these is killed.
 
     Attributes:
         busy: 1 when only one that runs a job is killed, 0 when any is.
@@ -56,7 +56,7 @@ class Pause:
     server_us: tuple[int, int]
 
 
-STORM = Storm(5_000, 100, 8, 5, busy=0, hits=3, most=1_000) if FULL else Storm(500, 25, 4, 1, busy=1, hits=2, most=2)
+STORM = Storm(5_000, 100, 8, 5, busy=0, hits=5, most=1_000) if FULL else Storm(500, 25, 4, 1, busy=1, hits=2, most=2)
 """With leases of 12 s, killing one that runs a job every 5 s would leave next to no slot: all of them may be its."""
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
@@ -67,7 +67,7 @@ async def test_no_job_starts_above_the_limit_and_no_slot_leaks_while_workers_are
     configure(fleet, LIMIT)
     await limits.change(LIMIT, lambda: fleet.start(STORM.workers))
     async with killing(fleet, STORM.kill_every_s, STORM.most, type=TYPE, at_least=STORM.busy) as kills:
-        ids = await fleet.enqueue(STORM.jobs, TYPE, do="sleep", n=STORM.ms)
+        ids = await enqueue(fleet)
         pauses = await change_and_pause(fleet, limits)
         await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
 
@@ -104,6 +104,12 @@ def judge_speed(ledger, runs, limits, kills, pauses):
 
 def configure(fleet, limit):
     fleet.configure(f'[jobs."{TYPE}"]\nconcurrency = {limit}', **RUNTIME)
+
+
+async def enqueue(fleet):
+    """Enqueue jobs of many lengths, so that their slots pass from worker to worker one by one; returns their ids."""
+    lengths = [fleet.dice.randint(STORM.ms // 2, STORM.ms * 3 // 2) for _ in range(STORM.jobs)]
+    return [handle.id for handle in await fleet.jobs.enqueue_many([(TYPE, {"do": "sleep", "n": n}) for n in lengths])]
 
 
 async def change_and_pause(fleet, limits):
