@@ -26,7 +26,7 @@ from tests.fleet.producer import judge
 from tests.fleet.workers import until
 
 JOBS = load(10_000)
-MOVES = 10 if FULL else 4
+MOVES = 5 if FULL else 2
 HALF_MOVED_S, STAYS_S = (0.3, 1.0) if FULL else (0.15, 0.3)
 REFUSALS = ("MOVED", "ASK", "TRYAGAIN", "CROSSSLOT")
 MAY_STALL_S = 3.0

@@ -32,18 +32,13 @@ def primary_and_sentinel(make_server):
 def cluster_url(make_server):
     """A cluster of one node that holds every slot."""
     node = make_server({"cluster-enabled": "yes"}, ports=("port", "cluster-port"))
-    with redis.Redis.from_url(node.url) as client:
-        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        deadline = time.monotonic() + PATIENCE_S
-        while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    _hold_every_slot(node)
     return f"redis+cluster://127.0.0.1:{node.ports['port']}"
 
 
 @pytest.fixture
-def tls_server(make_server, redis_server, tmp_path):
-    """A Redis that speaks TLS with a certificate for ``localhost``; the bundled Valkey cannot."""
+def tls(tmp_path):
+    """Options of a Redis that speaks TLS with a certificate for ``localhost``, and that certificate."""
     if not shutil.which("openssl"):
         assert os.environ.get("CI") != "true", "openssl is not on PATH"
         pytest.skip("openssl is not on PATH")
@@ -51,8 +46,33 @@ def tls_server(make_server, redis_server, tmp_path):
     command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {key} -out {certificate} -subj /CN=localhost"
     subprocess.run([*command.split(), "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
     options = {"tls-cert-file": certificate, "tls-key-file": key, "tls-ca-cert-file": certificate}
-    options = {name: str(path) for name, path in options.items()} | {"tls-auth-clients": "no"}
+    return {name: str(path) for name, path in options.items()} | {"tls-auth-clients": "no"}, certificate
+
+
+@pytest.fixture
+def tls_server(make_server, redis_server, tls):
+    """A Redis that speaks TLS; the bundled Valkey cannot."""
+    options, certificate = tls
     return make_server(options, ports=("tls-port",), binary=redis_server.binary), certificate
+
+
+@pytest.fixture
+def tls_cluster_url(make_server, redis_server, tls):
+    """The same as a cluster of one node."""
+    options, certificate = tls
+    options |= {"cluster-enabled": "yes", "tls-cluster": "yes"}
+    node = make_server(options, ports=("tls-port", "cluster-port"), binary=redis_server.binary)
+    _hold_every_slot(node)
+    return f"rediss+cluster://localhost:{node.ports['tls-port']}?ssl_ca_certs={certificate}"
+
+
+def _hold_every_slot(node):
+    with redis.Redis.from_url(node.url) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        deadline = time.monotonic() + PATIENCE_S
+        while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 async def _failure(url: str) -> StoreUnavailable:
@@ -206,11 +226,13 @@ async def test_closing_a_client_closes_the_way_to_the_sentinels_too(primary_and_
     )
 
 
-async def test_a_cluster_is_reached(cluster_url):
-    """With and without a loop."""
-    async with connect(cluster_url) as client:
+@pytest.mark.parametrize("url", ["cluster_url", "tls_cluster_url"])
+async def test_a_cluster_is_reached(url, request):
+    """With and without a loop, with and without TLS."""
+    url = request.getfixturevalue(url)
+    async with connect(url, "jf:{a}:x") as client:
         await client.set("jf:{a}:x", "1")
-    with connect_blocking(cluster_url) as client:
+    with connect_blocking(url, "jf:{a}:x") as client:
         assert b"1" == client.get("jf:{a}:x")
 
 
