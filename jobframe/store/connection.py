@@ -17,6 +17,7 @@ from jobframe.core.errors import ConfigError, Problem
 from jobframe.store.cluster import cluster_pool, cluster_pool_blocking
 from jobframe.store.endpoint import Endpoint, parse
 from jobframe.store.failure import STORE_ERRORS, classify
+from jobframe.store.sentinel import BlockingPrimaryPool, PrimaryPool
 
 if TYPE_CHECKING:
     from arq.connections import RedisSettings
@@ -116,7 +117,7 @@ def _make(family: _Family, endpoint: Endpoint, key: str, answer_s: float) -> Any
     if endpoint.kind == "cluster":
         return family.redis.from_pool(family.cluster_pool(endpoint.hosts, key, options))
     if endpoint.kind == "sentinel":
-        sentinel_options = {**options, "socket_timeout": _ANSWER_S, "db": 0}
+        sentinel_options = {**options, "socket_timeout": min(answer_s, _ANSWER_S), "db": 0}
         sentinel_options |= {"username": endpoint.sentinel_username, "password": endpoint.sentinel_password}
         sentinel = family.sentinel(endpoint.hosts, sentinel_kwargs=sentinel_options, **options)
         return sentinel.master_for(endpoint.service, connection_pool_class=family.primary_pool)
@@ -189,26 +190,6 @@ def _made_fast(connection_class: type[Any]) -> type[Any]:
     return type(f"Fast{connection_class.__name__}", (_Fast, connection_class), {})
 
 
-class _PrimaryPool(redis.asyncio.sentinel.SentinelConnectionPool):
-    """Closes the connections to the sentinels together with its own; redis-py leaves them open."""
-
-    async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - as redis-py has it
-        await super().disconnect(inuse_connections)
-        if inuse_connections:  # otherwise it only follows the primary to another address
-            for sentinel in self.sentinel_manager.sentinels:
-                await sentinel.aclose()
-
-
-class _BlockingPrimaryPool(redis.sentinel.SentinelConnectionPool):
-    """Its twin without an event loop."""
-
-    def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - as redis-py has it
-        super().disconnect(inuse_connections)
-        if inuse_connections:
-            for sentinel in self.sentinel_manager.sentinels:
-                sentinel.close()
-
-
 @attrs.frozen
 class _Family:
     """The classes of redis-py for one way of waiting."""
@@ -219,5 +200,5 @@ class _Family:
     cluster_pool: Any
 
 
-_ASYNCIO = _Family(redis.asyncio.Redis, redis.asyncio.sentinel.Sentinel, _PrimaryPool, cluster_pool)
-_BLOCKING = _Family(redis.Redis, redis.sentinel.Sentinel, _BlockingPrimaryPool, cluster_pool_blocking)
+_ASYNCIO = _Family(redis.asyncio.Redis, redis.asyncio.sentinel.Sentinel, PrimaryPool, cluster_pool)
+_BLOCKING = _Family(redis.Redis, redis.sentinel.Sentinel, BlockingPrimaryPool, cluster_pool_blocking)

@@ -15,6 +15,8 @@ import redis
 
 from jobframe.core.errors import ConfigError, StoreUnavailable
 from jobframe.store.connection import STORE_ERRORS, arq_settings, classify, connect, connect_blocking
+from tests.faults.sentinels import NAME, make_sentinels
+from tests.fleet.workers import until
 
 PATIENCE_S = 20.0
 
@@ -224,6 +226,25 @@ async def test_closing_a_client_closes_the_way_to_the_sentinels_too(primary_and_
         for sentinel in sentinels
         for connection in sentinel.connection_pool._available_connections
     )
+
+
+@pytest.mark.parametrize("blocking", [False, True], ids=["with a loop", "without"])
+async def test_a_primary_that_lives_on_after_another_took_over_is_left(make_server, blocking):
+    """What it takes until the sentinels make a replica of it, some seconds later, is lost."""
+    sentinels = await asyncio.to_thread(make_sentinels, make_server)
+    first, second = sentinels.servers
+    client = connect_blocking(sentinels.url) if blocking else connect(sentinels.url)
+
+    async def is_at(server):
+        answer: Any = client.config_get("port")
+        return int((answer if blocking else await answer)["port"]) == server.ports["port"]
+
+    assert await is_at(first)
+    await asyncio.to_thread(sentinels.one.execute_command, "SENTINEL", "FAILOVER", NAME)
+    await until(lambda: is_at(second), "it goes to the other")
+    with redis.Redis.from_url(first.url) as old:
+        assert "master" == old.info("replication")["role"]
+    client.close() if blocking else await client.aclose()
 
 
 @pytest.mark.parametrize("url", ["cluster_url", "tls_cluster_url"])
