@@ -14,7 +14,7 @@ from jobframe.store.inspect import workers
 from tests.conformance.invariants import problems_in, states_in
 from tests.conformance.world import World
 from tests.faults.form import FULL, load
-from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, tell
+from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, tell
 from tests.fleet.failpoints import program
 from tests.fleet.workers import until
 
@@ -119,15 +119,16 @@ async def test_no_job_is_lost_and_no_effect_comes_twice_wherever_a_worker_dies(f
     fleet.configure(TABLES, **RUNTIME | {"max_jobs": ROOM})
     async with fleet.here():
         pass  # it has announced every type
-    await fleet.start(1, "--type", "work.empty")  # it takes over from the others, and runs none of their jobs
     storm = Storm(fleet)
     for number in range(WAVES):
         await storm.wave(number)
+    fleet.spawn("--type", "work.empty")  # it takes over from all the dead, and runs none of their jobs
     await until(lambda: _one_is_left(fleet), "all the dead are taken over from", PATIENCE_S)
     swept = await _states(fleet)
     troubles = (await examine(fleet.jobs.store)).troubles
     await fleet.start()
-    counts = await fleet.ended()
+    await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
+    counts = await fleet.jobs.counts()
     again, cut_off = _effects_that_came_again(fleet.ledger)
 
     tell(f"held at each death: {storm.held}; {len(cut_off)} effects came again, for their step had not ended")
@@ -141,7 +142,7 @@ async def test_no_job_is_lost_and_no_effect_comes_twice_wherever_a_worker_dies(f
 
 
 async def _one_is_left(fleet):
-    return len(await workers(fleet.jobs.store)) == 1
+    return [fleet.workers[-1].pid] == [stats.member.pid for stats in await workers(fleet.jobs.store)]
 
 
 async def _states(fleet):
