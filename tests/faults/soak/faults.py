@@ -21,7 +21,6 @@ REPLIES = 5
 async def kill_a_worker(soak: Soak) -> str:
     victim, running = await busy(soak, soak.mortal)
     soak.fleet.kill(victim)
-    soak.hit += running
     soak.spawn()
     return f"{running} jobs in flight"
 
@@ -42,7 +41,6 @@ async def freeze_a_worker(soak: Soak) -> str:
         return (await soak.fleet.jobs.counts())["crashed"] - before
 
     victim, running = await busy(soak, soak.living)
-    soak.hit += running
     try:
         taken = await until(taken_over, "its jobs are taken over", PATIENCE_S)
     finally:

@@ -31,7 +31,6 @@ class Soak:
         books: What came of the jobs so far.
         size: How many workers there are.
         hold_s: How long a disturbance lasts that has no end of its own.
-        hit: How many jobs were in flight in workers that were killed or frozen.
 
     """
 
@@ -42,7 +41,6 @@ class Soak:
     books: Books
     size: int
     hold_s: float
-    hit: int = 0
 
     @property
     def dice(self) -> Random:
