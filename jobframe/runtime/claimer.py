@@ -162,8 +162,10 @@ class Claimer:
         """Take the answer to *call*; None is that this worker was given up for dead."""
         self._asking, self._call = False, None
         if answer is None or call.worker != self._worker:
+            if call.worker == self._worker:
+                self._store.reach.doubt()  # the lease keeper learns of it now, and joins anew
             self._look_if_missed()
-            return  # the lease keeper learns of it too, and joins anew
+            return
         self._more = answer.more
         if answer.watch_ms:
             self._watch(answer.watch_ms)

@@ -66,5 +66,15 @@ async def _told(ready):
     return await until(lambda: ready.when("data", "degraded"), "the loss is told", PATIENCE_S), now_ns()
 
 
+async def test_a_worker_learns_that_it_is_forgotten_when_it_looks_for_work(durable_fleet):
+    """Not only when it renews its lease, which may be much later."""
+    fleet = durable_fleet
+    fleet.configure(durability="aof", lease="10m")
+    await fleet.start(1)
+    await fleet.jobs.store.redis.flushall()
+
+    await until(lambda: _are_members(fleet, 1), "it is a member again", PATIENCE_S)
+
+
 async def _are_members(fleet, count):
     return len(await members(fleet.jobs.store)) == count
