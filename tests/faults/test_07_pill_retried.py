@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from tests.faults.form import FULL
 from tests.faults.under_load import IN_FLIGHT, RUNTIME, TIMEOUT_S, tell
 from tests.fleet.workers import until
 
-RETRIES = 5
+RETRIES = 5 if FULL else 2
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
@@ -32,14 +33,16 @@ async def test_a_pill_dies_alone_at_the_third_time_and_at_each_retry_and_blames_
     assert [2] * IN_FLIGHT == await crashes(fleet, neighbours), "else nobody but the pill was a suspect"
 
     neighbours = await hold(fleet, "company")
+    retried_ms = []
     for deaths in range(4, 4 + RETRIES):
         await fleet.jobs.retry(pill)
-        await assert_dies(fleet, pill, deaths)
+        retried_ms.append((await assert_dies(fleet, pill, deaths)).retried_ms)
     fleet.ledger.open_gate("company")
     counts = await fleet.ended()
 
     workers = {line.parent for line in fleet.ledger.lines("dies")[-RETRIES:]}
     tell(f"{RETRIES} retries: {fleet.ledger.starts()[pill] - 3} deaths, none of a worker; told: {told(fleet, pill)}")
+    assert sorted({*retried_ms}) == retried_ms, "each retry is kept until the next one"
     assert {fleet.workers[-1].pid} == workers, "each death was that of a child"
     assert fleet.workers[-1].process.poll() is None
     assert (2 * IN_FLIGHT, 1) == (counts["completed"], counts["failed"])
@@ -58,7 +61,7 @@ async def crashes(fleet, jobs):
 
 
 async def assert_dies(fleet, pill, deaths):
-    """Wait until it is a dead letter and observers were told so, and assert that this was the death of that number."""
+    """Wait until it is a dead letter and observers were told so; assert that this was its death of that number."""
     failed = [f"poison: its process died {n} times while it ran" for n in range(3, deaths + 1)]
     await until(lambda: told(fleet, pill) == failed, f"observers were told of the death {deaths}")
     handle = await fleet.jobs.job(pill)
@@ -66,6 +69,7 @@ async def assert_dies(fleet, pill, deaths):
     assert ("failed", failed[-1], 0, deaths) == (info.state, info.reason, info.attempts, info.crashes)
     assert deaths == fleet.ledger.starts()[pill]
     assert bool(info.retried_by) == (deaths > 3), "who retried it is kept"
+    return info
 
 
 async def ended(handle):
