@@ -31,7 +31,7 @@ from tests.proxy import Proxy
 
 HOURS = float(os.environ.get("SOAK_HOURS") or 0.002)
 SECONDS = 3_600 * HOURS
-LONG = HOURS >= 0.01
+LONG, HOURLY = HOURS >= 0.01, HOURS >= 0.1
 FAULT_EVERY_S = min(30.0, SECONDS / len(FAULTS))
 LEAST_FAULTS = 4
 WATCH_EVERY_S = 10.0 if LONG else 1.0
@@ -39,7 +39,7 @@ HOUR_S = min(3_600.0, SECONDS)
 ROLLS = ((5 / 12, 1), (7 / 12, 2)) if LONG else ((1 / 2, 3),)
 """At which part of each hour workers are replaced by those with which version; the newest one is there at the end."""
 
-RUNTIME = {"durability": "aof", "max_jobs": 20, "children": 2, "grace": "5s"} | ({} if HOURS >= 1 else {"lease": "3s"})
+RUNTIME = {"durability": "aof", "max_jobs": 20, "children": 2, "grace": "5s"} | ({} if HOURLY else {"lease": "3s"})
 MOST_METRICS = 1_000_000
 MOST_GROWTH = 0.05
 KEY = written("k1", b"1" * 32)
@@ -72,7 +72,7 @@ class Log:
 
 
 @pytest.fixture
-async def soak(durable_fleet, own_server, monkeypatch):
+async def soak(durable_fleet, own_server, make_clock, monkeypatch):
     """Workers behind a proxy before a durable server, and a producer on the same way."""
     monkeypatch.setenv("JOBFRAME_KEYS", KEY)
     monkeypatch.setenv("ACME_VERSION", "2")
@@ -82,8 +82,8 @@ async def soak(durable_fleet, own_server, monkeypatch):
     fleet.url = proxy.url
     fleet.configure(TABLES, **RUNTIME)
     producer = Jobs(Store(proxy.url, fleet.namespace), keyring=lambda: parse_keyring(KEY))
-    size, hold_s = (4, 5.0) if HOURS >= 1 else (3, 2.0) if LONG else (2, 0.5)
-    yield Soak(fleet, own_server, proxy, producer, Books(fleet.ledger.path), size, hold_s)
+    size, hold_s = (4, 5.0) if HOURLY else (3, 2.0) if LONG else (2, 0.5)
+    yield Soak(fleet, own_server, proxy, producer, Books(fleet.ledger.path), make_clock, size, hold_s)
     await producer.aclose()
     await producer.store.aclose()
     await proxy.aclose()
@@ -112,16 +112,19 @@ async def test_nothing_is_lost_leaked_or_grown_in_hours_of_faults(soak, status):
     try:
         await storm(soak, log, loading)
         load.stopped = True
+        tell(f"{log.elapsed_s:6.1f} s  the load stops")
         await asyncio.wait_for(loading, PATIENCE_S)
         await until(lambda: nothing_left(soak.fleet), "every job has ended", 2 * PATIENCE_S)
     finally:
         watching.cancel()
         loading.cancel()
+    tell(f"{log.elapsed_s:6.1f} s  every job has ended")
     examined = await examine(soak.fleet.jobs.store)
     counts = await until(lambda: all_done(soak), "each that did its work completed, and completed once", PATIENCE_S)
     await until(lambda: same_names(soak, keys), "no keys but those of the beginning", PATIENCE_S)
     await status.poll()
 
+    tell(f"{log.elapsed_s:6.1f} s  the keys are those of the beginning")
     books, growth = soak.books, memory.growth()
     tell(
         f"{load.asked} asked for, {books.acknowledged.distinct} acknowledged, {books.unknown.distinct} unknown, "

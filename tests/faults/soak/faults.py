@@ -10,27 +10,46 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from redis.exceptions import RedisError
 
+from jobframe.core.clock import wall_ms
 from tests.faults.soak.soak import PATIENCE_S, Soak
 from tests.faults.under_load import run_id
 from tests.fleet.workers import until
 
 IN_FLIGHT = 5
 REPLIES = 5
+HOUR_S, STEP_S = 3_600, 600
 
 
 async def kill_a_worker(soak: Soak) -> str:
     victim, running = await busy(soak, soak.mortal)
     soak.fleet.kill(victim)
-    soak.spawn()
+    soak.fleet.spawn()
     return f"{running} jobs in flight"
 
 
 async def stop_a_worker(soak: Soak) -> str:
     victim = soak.dice.choice(soak.mortal())
-    soak.spawn()
+    soak.fleet.spawn()
     victim.signal(signal.SIGTERM)
     assert 0 == await victim.exit_code(PATIENCE_S)
     return "ended well"
+
+
+async def set_a_clock(soak: Soak) -> str:
+    """An hour off when a worker starts in the place of another one, and set by ten minutes while it runs."""
+    victim = soak.dice.choice(soak.mortal())
+    clock = soak.make_clock(str(len(soak.fleet.workers)))
+    ahead_s = soak.dice.choice((-HOUR_S, HOUR_S))
+    clock.set(ahead_s)
+    with clock.read():
+        worker = soak.fleet.spawn()
+    victim.signal(signal.SIGTERM)
+    assert 0 == await victim.exit_code(PATIENCE_S)
+    await until(soak.all_joined, "it joins", PATIENCE_S)
+    (member,) = [each.member for each in await soak.members() if each.member.pid == worker.pid]
+    assert HOUR_S / 2 < abs(member.started_at - wall_ms()) / 1000
+    clock.set(ahead_s + STEP_S)
+    return f"{ahead_s:+} s, then {ahead_s + STEP_S:+} s"
 
 
 async def freeze_a_worker(soak: Soak) -> str:
@@ -188,6 +207,7 @@ async def answers(soak, within_s):
 FAULTS: tuple[Callable[[Soak], Awaitable[str]], ...] = (
     kill_a_worker,
     stop_a_worker,
+    set_a_clock,
     freeze_a_worker,
     restart_the_server,
     kill_the_server,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from random import Random  # noqa: TID251 - the dice of the fleet, which fall the same again
 from typing import Any
 
@@ -10,6 +11,7 @@ import attrs
 
 from jobframe.client.jobs import Jobs
 from jobframe.store import inspect
+from tests.faults.clocks import Clock
 from tests.faults.soak.books import Books
 from tests.fleet.fixtures import Fleet
 from tests.fleet.workers import Worker, until
@@ -29,6 +31,7 @@ class Soak:
         proxy: Their way to it.
         producer: The client of the load; it goes the same way.
         books: What came of the jobs so far.
+        make_clock: Makes a clock that workers read for their own.
         size: How many workers there are.
         hold_s: How long a disturbance lasts that has no end of its own.
 
@@ -39,6 +42,7 @@ class Soak:
     proxy: Proxy
     producer: Jobs
     books: Books
+    make_clock: Callable[[str], Clock]
     size: int
     hold_s: float
 
@@ -60,15 +64,13 @@ class Soak:
         """Return the workers that may be ended: all but the oldest, whose memory is watched."""
         return self.living()[1:]
 
-    def spawn(self) -> None:
-        """Start a worker."""
-        self.fleet.spawn()
+    async def members(self) -> list[Any]:
+        """Return the members whose lease holds."""
+        return [each for each in await inspect.workers(self.fleet.jobs.store) if each.alive]
 
     async def all_joined(self) -> bool:
-        """Whether the workers that live are the members whose lease holds."""
-        members = await inspect.workers(self.fleet.jobs.store)
-        pids = {each.member.pid for each in members if each.alive and each.member is not None}
-        return pids == {worker.pid for worker in self.living()}
+        """Whether the workers that live are the members."""
+        return {each.member.pid for each in await self.members()} == {worker.pid for worker in self.living()}
 
     async def is_whole(self) -> None:
         """Wait until all workers are members, and jobs start."""
@@ -87,7 +89,7 @@ class Soak:
         """Replace the workers by workers with another version of the plugin, one after the other."""
         os.environ["ACME_VERSION"] = str(version)
         for worker in self.living():
-            self.spawn()
+            self.fleet.spawn()
             await until(self.all_joined, "the new one joins", PATIENCE_S)
             worker.signal()
             assert 0 == await worker.exit_code(PATIENCE_S)
