@@ -22,14 +22,16 @@ JOBS = {
     "work.batch": load(100),
 }
 STOPS, SLOTS = (5, 100) if FULL else (2, 40)
+CHILDREN = 2
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 
 async def test_what_runs_at_the_signal_ends_within_the_grace_and_nothing_is_claimed_after_it(fleet):
-    fleet.configure(grace=f"{GRACE_S}s", max_jobs=SLOTS)
+    fleet.configure(grace=f"{GRACE_S}s", max_jobs=SLOTS, children=CHILDREN)
     await fleet.start(2)
-    jobs = [job for name, count in JOBS.items() for job in await fleet.enqueue(count, name, do="sleep", n=1_000)]
+    jobs = await boot_children(fleet)
+    jobs += [job for name, count in JOBS.items() for job in await fleet.enqueue(count, name, do="sleep", n=1_000)]
     hit, gone_s = [], []
     for stop in range(1, STOPS + 1):
         share = stop * len(jobs) // (STOPS + 2)
@@ -85,6 +87,14 @@ async def test_what_is_claimed_as_a_worker_leaves_is_given_back_by_its_leaving_a
         info = await late.info()
         assert (State.WAITING, 1, due_ms) == (info.state, info.interrupts, info.due_ms)
         assert "outcome refused" not in worker.said()
+
+
+async def boot_children(fleet):
+    """Have every child up, which may take longer than a grace; returns the jobs that this took."""
+    jobs = await fleet.enqueue(2 * CHILDREN, "work.process", do="hold", text="up")
+    await until(lambda: len(fleet.ledger.starts()) == len(jobs), "all children are up", PATIENCE_S)
+    fleet.ledger.open_gate("up")
+    return jobs
 
 
 async def start_behind(fleet, network):
