@@ -11,11 +11,13 @@ import itertools
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 
 import attrs
 import pytest
 
 from jobframe.client.jobs import Jobs
+from jobframe.core.errors import StoreUnavailable
 from jobframe.core.keyring import parse_keyring, written
 from jobframe.store.doctor import examine
 from jobframe.store.store import Store
@@ -110,7 +112,7 @@ async def test_nothing_is_lost_leaked_or_grown_in_hours_of_faults(soak, status):
     watching = asyncio.create_task(watch(soak, status, memory, log))
     loading = asyncio.create_task(load.run())
     try:
-        await storm(soak, log, loading)
+        await storm(soak, log, (loading, watching))
         load.stopped = True
         tell(f"{log.elapsed_s:6.1f} s  the load stops")
         await asyncio.wait_for(loading, PATIENCE_S)
@@ -145,7 +147,7 @@ async def test_nothing_is_lost_leaked_or_grown_in_hours_of_faults(soak, status):
     assert {} == {pid: grown for pid, grown in growth.items() if grown > MOST_GROWTH}
 
 
-async def storm(soak, log, loading):
+async def storm(soak, log, beside):
     """Have one fault after the other, and the rolls, until the time is over."""
     faults = drawn(soak)
     rolls = iter(sorted((hour + part, version) for hour in range(int(max(HOURS, 1))) for part, version in ROLLS))
@@ -161,7 +163,10 @@ async def storm(soak, log, loading):
         met = await fault(soak)
         await soak.is_whole()
         log.note(fault.__name__, met)
-        assert not loading.done(), "the load goes on"
+        for task in beside:
+            if task.done():
+                task.result()
+                pytest.fail("load and watch go on to the end")
         await asyncio.sleep(max(0.0, fault_at * FAULT_EVERY_S - log.elapsed_s))
     assert roll_at == float("inf"), "it was rolled out"
 
@@ -176,13 +181,14 @@ async def watch(soak, status, memory, log):
         pids = [worker.pid for worker in soak.living()]
         memory.sample([*pids, status.process.pid])
         if log.elapsed_s >= 60 * minute:
-            counts = await soak.fleet.jobs.counts()
-            tell(
-                f"{minute:4} min: {soak.books.acknowledged.distinct} acknowledged, {soak.books.done} done, "
-                f"{counts['waiting']} waiting, {counts['active']} active, {counts['failed']} failed; "
-                f"{log.faults.total()} faults, the last {log.last}; {memory.now(pids)} MB"
-            )
-            minute = next(minutes)
+            with suppress(StoreUnavailable):  # the next look will have it
+                counts = await soak.fleet.jobs.counts()
+                tell(
+                    f"{minute:4} min: {soak.books.acknowledged.distinct} acknowledged, {soak.books.done} done, "
+                    f"{counts['waiting']} waiting, {counts['active']} active, {counts['failed']} failed; "
+                    f"{log.faults.total()} faults, the last {log.last}; {memory.now(pids)} MB"
+                )
+                minute = next(minutes)
         await asyncio.sleep(WATCH_EVERY_S)
 
 
