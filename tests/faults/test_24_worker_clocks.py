@@ -87,7 +87,7 @@ async def _schedule(fleet):
     for n in range(SCHEDULED):
         after_s = FIRST_DUE_S + spread_s * (n // BURST)
         when = {"delay": dt.timedelta(seconds=after_s)} if n % 2 else {"at": from_ms(1_000 * (seconds + after_s))}
-        jobs.append(NewJob(TYPE, {"do": "tell_time", "n": 100}, **when))
+        jobs.append(NewJob(TYPE, {"do": "tell_time", "n": 50}, **when))
     await fleet.jobs.enqueue_many(jobs)
     queued = await store.redis.zrange(store.keys.queue(TYPE), 0, -1, withscores=True)
     assert len(queued) == SCHEDULED
