@@ -10,8 +10,8 @@ from tests.fleet.killer import kill_one
 from tests.fleet.workers import until
 
 OF_EACH = load(50)
-TYPES = {"work.loop": "30s", "work.other": "6h"}
-"""Type → how long a job of it may run."""
+TYPES = {"work.loop": "5m", "work.other": "6h"}
+"""Type → how long a job of it may run; both far beyond the time in which jobs are back, and any wait of this test."""
 TABLES = "".join(f'[jobs."{name}"]\ntimeout = "{timeout}"\n' for name, timeout in TYPES.items())
 BACK_WITHIN_S = 20
 APART_S = 1 if FULL else 10
