@@ -45,8 +45,10 @@ RUNTIME = {"durability": "aof", "max_jobs": 20, "children": 2, "grace": "5s"} | 
 MOST_METRICS = 1_000_000
 MOST_GROWTH = 0.05
 KEY = written("k1", b"1" * 32)
-OF_A_TIME = ("minute", "minutes", "hour", "hours", "total", "wake")
-"""Kinds of keys that come and go with the clock, and not with jobs."""
+OF_A_TIME = ("minute", "minutes", "hour", "hours", "total", "wake", "suspicions")
+"""Kinds of keys that come and go with the clock or with who is late, and not with jobs."""
+
+OF_WORKERS = ("worker-info", "claims", "suspicions")
 
 pytestmark = pytest.mark.timeout(SECONDS + 900)
 
@@ -123,10 +125,8 @@ async def test_nothing_is_lost_leaked_or_grown_in_hours_of_faults(soak, status):
     tell(f"{log.elapsed_s:6.1f} s  every job has ended")
     examined = await examine(soak.fleet.jobs.store)
     counts = await until(lambda: all_done(soak), "each that did its work completed, and completed once", PATIENCE_S)
-    await until(lambda: same_names(soak, keys), "no keys but those of the beginning", PATIENCE_S)
     await status.poll()
 
-    tell(f"{log.elapsed_s:6.1f} s  the keys are those of the beginning")
     books, growth = soak.books, memory.growth()
     tell(
         f"{load.asked} asked for, {books.acknowledged.distinct} acknowledged, {books.unknown.distinct} unknown, "
@@ -144,6 +144,8 @@ async def test_nothing_is_lost_leaked_or_grown_in_hours_of_faults(soak, status):
     assert status.series == series
     assert status.most_series == len(series)
     assert status.largest <= MOST_METRICS
+    await until(lambda: same_names(soak, keys), "no keys but those of the beginning", PATIENCE_S)
+    assert set() == await strangers(soak)
     assert {} == {pid: grown for pid, grown in growth.items() if grown > MOST_GROWTH}
 
 
@@ -217,3 +219,10 @@ async def same_names(soak, before):
     found = await names(soak)
     timeline.happened("soak", f"new keys: {sorted(found - before)}; gone: {sorted(before - found)}")
     return found == before
+
+
+async def strangers(soak):
+    """Name the workers of which something is kept, and which are none."""
+    keys = soak.fleet.jobs.store.keys
+    kept = [await soak.redis.hkeys(f"{keys.prefix}{name}") for name in OF_WORKERS]
+    return set().union(*kept) - set(await soak.redis.zrange(keys.workers, 0, -1))
