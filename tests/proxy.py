@@ -15,6 +15,9 @@ from tests import timeline
 SCRIPT = b"EVAL"
 """Scripts are what is disturbed; greetings and subscriptions go through."""
 
+MOST_AT_ONCE = 4_096
+"""Dials that may wait to be accepted; beyond that a unix socket refuses, and asyncio only finds out later."""
+
 
 class Proxy:
     """
@@ -56,7 +59,7 @@ class Proxy:
         """Listen."""
         timeline.happened("proxy", "accepts")
         self._refuses = False
-        self._listener = await asyncio.start_unix_server(self._serve, f"{self._folder}/s")
+        self._listener = await asyncio.start_unix_server(self._serve, f"{self._folder}/s", backlog=MOST_AT_ONCE)
 
     async def refuse(self) -> None:
         """Cut every connection, and accept none."""
