@@ -91,7 +91,7 @@ class Schedule:
                 high = middle - 1
         return low
 
-    def due(self, now_ms: int, *, watched_ms: int | None, done_ms: int) -> Iterator[int]:
+    def due(self, now_ms: int, *, watched_ms: int | None, done_ms: int, since_ms: int | None = None) -> Iterator[int]:
         """
         Yield the slots that a worker shall fire now, the earliest first.
 
@@ -99,9 +99,11 @@ class Schedule:
             now_ms: The server's time.
             watched_ms: Until when this worker has fired all that was due; None when it has just begun to watch.
             done_ms: The slot that the fleet fired last, as far as this worker knows.
+            since_ms: From when on slots have come while it watched, when the clock was set ahead over others.
 
         """
-        begun_ms = now_ms if watched_ms is None else max(min(watched_ms, now_ms), now_ms - ON_TIME_MS)
+        since_ms = watched_ms if since_ms is None else since_ms
+        begun_ms = now_ms if since_ms is None else max(min(since_ms, now_ms), now_ms - ON_TIME_MS)
         if self.misfire == "once" and begun_ms != watched_ms:
             missed = self.latest_slot(max(done_ms, watched_ms or 0), begun_ms)
             if missed is not None:

@@ -12,6 +12,7 @@ from jobframe.client.firing import fire
 from jobframe.client.jobs import Jobs
 from jobframe.core import clock, ids
 from jobframe.core.errors import JobframeError, StoreUnavailable
+from jobframe.core.schedule import ON_TIME_MS
 from jobframe.runtime.membership import Plan
 from jobframe.runtime.patience import Patience
 from jobframe.store import schedules
@@ -48,6 +49,7 @@ class Scheduler:
         self._outdated = True
         self._schedules: list[Progress] = []
         self._watched_ms: dict[str, int] = {}
+        self._since_ms: dict[str, int] = {}  # the same by a clock that was set ahead since
         self._ahead_ms = 0  # the server's clock of this process's own
         self._heard_ms = 0
         self._asked = asyncio.Event()
@@ -123,7 +125,9 @@ class Scheduler:
     async def _fire_slots(self, progress: Progress) -> None:
         name, now_ms = progress.in_force.schedule.name, self._now_ms()
         watched_ms = self._watched_ms.get(name)
-        for slot in progress.in_force.schedule.due(now_ms, watched_ms=watched_ms, done_ms=progress.slot_ms):
+        since_ms = self._since_ms.pop(name, None)
+        due = progress.in_force.schedule.due(now_ms, watched_ms=watched_ms, done_ms=progress.slot_ms, since_ms=since_ms)
+        for slot in due:
             answer = await self._fire(progress.in_force, slot)
             if answer == "CHANGED":
                 self._outdated = True
@@ -149,7 +153,10 @@ class Scheduler:
         return answer.what
 
     def _hear(self, now_ms: int) -> None:
-        """Take the server's time from an answer: it is never ahead of it."""
+        """Take the server's time from an answer: it is never ahead of it. What it was set ahead over did not pass."""
+        ahead_ms = now_ms - self._now_ms()
+        if ahead_ms > ON_TIME_MS:
+            self._since_ms = {name: ms + ahead_ms for name, ms in self._watched_ms.items()}
         self._ahead_ms = now_ms - _here_ms()
         self._heard_ms = now_ms
 

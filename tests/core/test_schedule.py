@@ -117,8 +117,8 @@ def test_its_timing_is_told_as_in_the_file():
     )
 
 
-def due(schedule, now_ms, watched_ms, done_ms=0):
-    return list(schedule.due(now_ms, watched_ms=watched_ms, done_ms=done_ms))
+def due(schedule, now_ms, watched_ms, done_ms=0, since_ms=None):
+    return list(schedule.due(now_ms, watched_ms=watched_ms, done_ms=done_ms, since_ms=since_ms))
 
 
 def test_a_watching_worker_fires_what_came_since():
@@ -152,6 +152,13 @@ def test_a_worker_that_watched_has_missed_nothing():
 
 def test_a_clock_that_was_set_back_brings_back_no_slot():
     assert [] == due(every(MINUTE, misfire="once"), NOON, NOON + 60 * MINUTE)
+
+
+def test_slots_that_the_clock_was_set_ahead_over_are_missed():
+    before, now = NOON - 60 * MINUTE, NOON + 500
+    assert [NOON] == due(every(1_000), now, before, since_ms=NOON - 1)
+    assert [] == due(every(MINUTE), now, before, since_ms=NOON)
+    assert [NOON] == due(every(MINUTE, misfire="once"), now, before, since_ms=NOON)
 
 
 @pytest.mark.parametrize("line", ["0 2 * * *", "*/5 8-18 * * MON-FRI", "0 9 L * *", "0 0 * 2 MON#5"])
