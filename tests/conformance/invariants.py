@@ -234,13 +234,14 @@ def _scheduling(content: Content, type: str, limits: Limits, now: int, latest: i
     if limits.grouped and (content.get(f"turn:{type}") or _raised(content, type, limits)):
         scores.append(now)
     leaving = [until for until in content.get(f"leaving:{type}", {}).values() if until >= now]
-    taken = len(content.get(f"active:{type}", {})) + len(leaving)
-    full = limits.cap and taken >= limits.cap
+    active = len(content.get(f"active:{type}", {}))
+    full = limits.cap and active + len(leaving) >= limits.cap
+    was_full = limits.cap and active + sum(until >= latest for until in leaving) >= limits.cap
     if _lacks_resources(content, type, now):
         return  # the next claim that looks at it finds so, and whatever frees units arms it
     ready, due = type in content.get(f"ready:{limits.lane}", {}), content.get(f"due:{limits.lane}", {}).get(type)
     if not scores or limits.paused or full:
-        if ready:
+        if ready and (was_full or not full or limits.paused):  # else the clock was set back since, and a claim will see
             yield "is ready, and nothing of it can start"
         if not (full and scores and leaving) or limits.paused:
             return
