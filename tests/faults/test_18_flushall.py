@@ -11,7 +11,6 @@ from jobframe.store.inspect import workers as members
 from tests.faults.form import FULL, load
 from tests.faults.readyz import readyz
 from tests.faults.under_load import (
-    IN_FLIGHT,
     PATIENCE_S,
     RUNTIME,
     TIMEOUT_S,
@@ -24,6 +23,7 @@ from tests.fleet.producer import in_flight
 from tests.fleet.workers import until
 
 JOBS = load(5_000)
+WORKERS, MAX_JOBS = 2, 20
 TOLD_WITHIN_S, BACK_WITHIN_S = 5.0, 5.0
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
@@ -31,17 +31,18 @@ pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 async def test_a_store_that_was_emptied_is_told_of_and_work_goes_on_with_nothing_of_what_was_wiped(durable_fleet):
     fleet = durable_fleet
-    fleet.configure(durability="aof", **RUNTIME)
-    workers = await fleet.start(2)
+    fleet.configure(durability="aof", **RUNTIME | {"max_jobs": MAX_JOBS})
+    workers = await fleet.start(WORKERS)
     with readyz(fleet) as ready:
         await fleet.enqueue(JOBS, do="hold", text="wiped")
-        await until(lambda: in_flight(fleet.ledger) >= IN_FLIGHT, "jobs are in flight", PATIENCE_S)
+        full = WORKERS * MAX_JOBS  # so that none is claimed and begins only after the data are gone
+        await until(lambda: in_flight(fleet.ledger) == full, "every slot is taken", PATIENCE_S)
         assert "ok" == (await ready.check("data"))[0]
         await fleet.jobs.store.redis.flushall()
         emptied = now_ns()
         telling = asyncio.create_task(_told(ready))
         held = fleet.ledger.starts()
-        await until(lambda: _are_members(fleet, 2), "both workers are members again", PATIENCE_S)
+        await until(lambda: _are_members(fleet, WORKERS), "both workers are members again", PATIENCE_S)
         fleet.ledger.open_gate("wiped")
         afterwards = await fleet.enqueue(JOBS // 10)
         back_s = await start_again(fleet, emptied)
