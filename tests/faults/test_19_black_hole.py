@@ -17,6 +17,7 @@ JOBS = load(2_000)
 JOB_MS = 10_000 if FULL else 4_000
 AWAY_S = 60
 OTHERS = 3 if FULL else 2
+MAX_JOBS = 50
 EXCLUSIVE = '[jobs."work.other"]\nconcurrency = {}'
 LIMIT = 80
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 
 async def test_a_worker_cut_off_gives_exclusive_jobs_up_before_another_starts_them(fleet, network):
-    runtime = RUNTIME | {"max_jobs": 50}
+    runtime = RUNTIME | {"max_jobs": MAX_JOBS}
     fleet.configure(EXCLUSIVE.format(LIMIT), **runtime)
     (cut_off,) = await fleet.start()
     exclusive = await fleet.enqueue(IN_FLIGHT, "work.other", do="hold", text="healed")
@@ -35,7 +36,7 @@ async def test_a_worker_cut_off_gives_exclusive_jobs_up_before_another_starts_th
     await fleet.start(OTHERS)
     jobs = await fleet.enqueue(JOBS // 2, do="sleep", n=JOB_MS)
     jobs += await fleet.enqueue(JOBS // 2, "work.other", do="sleep", n=JOB_MS)
-    await until(lambda: _all_types(fleet, cut_off), "jobs of both kinds are in flight there", PATIENCE_S)
+    await until(lambda: _is_full(fleet, cut_off), "it is full, of jobs of both kinds", PATIENCE_S)
     network.swallow()
     cut_ns = now_ns()
     held = [*exclusive, *in_steps]
@@ -83,10 +84,11 @@ async def test_a_worker_cut_off_gives_up_what_has_become_exclusive_while_it_ran(
     assert 1 == (await fleet.ended())["completed"]
 
 
-def _all_types(fleet, worker):
-    """Whether a worker runs enough of what sleeps, beside what it holds."""
+def _is_full(fleet, worker):
+    """Whether a worker has begun all that it may, so that it asks for nothing, and enough that sleeps of each type."""
     starts = Counter(line.job.partition(":")[0] for line in fleet.ledger.lines("start") if line.pid == worker.pid)
-    return min(starts["work.loop"], starts["work.other"]) >= 2 * IN_FLIGHT
+    enough = min(starts["work.loop"], starts["work.other"]) >= 2 * IN_FLIGHT
+    return enough and fleet.ledger.running_in(worker.pid) == MAX_JOBS
 
 
 def _twice(runs):
