@@ -31,7 +31,7 @@ async def test_a_worker_that_wakes_after_its_lease_changes_nothing_and_joins_ane
     short = await fleet.enqueue(IN_FLIGHT, do="sleep", n=JOB_MS)  # over elsewhere too
     taken_over = [*exclusive, *thread, *long, *short]
     await until(lambda: fleet.ledger.starts().keys() == set(taken_over), "all are in flight")
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     frozen_ns = now_ns()
     others = await fleet.start(2)
     rest = await fleet.enqueue(JOBS // 2, do="sleep", n=JOB_MS)

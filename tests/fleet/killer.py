@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections import defaultdict
 from contextlib import asynccontextmanager
@@ -114,8 +113,7 @@ def _stop_one(fleet, type, at_least):
 
 def _stop(fleet, victim, type):
     """Stop a worker where it stands; returns what it runs."""
-    victim.signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, victim.pid, os.WSTOPPED)
+    victim.freeze()
     return _running(fleet.ledger, type)[victim.pid]
 
 

@@ -71,6 +71,11 @@ class Worker:
         timeline.happened(f"worker {self.pid}", f"is sent {signal.Signals(number).name}")
         self.process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Stop it where it stands, and wait until it stands, or has ended at that very moment."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
     def kill(self) -> None:
         """End it with -9 and wait until it has ended."""
         self.process.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -72,8 +71,7 @@ async def busy(soak, among):
 
     def stop_one():
         worker = soak.dice.choice(among())
-        worker.signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
+        worker.freeze()
         soak.books.read()
         running = soak.books.running_in(worker.pid)
         if running >= IN_FLIGHT:
