@@ -139,8 +139,12 @@ async def fleet_at(url, namespace, folder, monkeypatch):
     async with AsyncExitStack() as stack:
         fleet = Fleet(folder, url, namespace)
         evidence.watch(fleet)
+        stack.callback(_forget_plugin)
         stack.push_async_callback(fleet.aclose)
         yield fleet
+
+
+def _forget_plugin():
     sys.modules.pop("acme_work", None)
     importlib.invalidate_caches()
 
