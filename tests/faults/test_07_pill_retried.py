@@ -79,5 +79,7 @@ async def ended(handle):
 
 def told(fleet, job):
     """Return the reasons with which the job failed, as the workers told them to an observer."""
-    events = [json.loads(line) for line in (fleet.folder / "events").read_text().splitlines()]
+    events_file = fleet.folder / "events"
+    events_file.touch()  # nobody may have been told of anything yet
+    events = [json.loads(line) for line in events_file.read_text().splitlines()]
     return [reason for event_of, outcome, reason in events if (event_of, outcome) == (job, "failed")]
