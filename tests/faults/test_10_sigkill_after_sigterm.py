@@ -37,6 +37,7 @@ async def test_nothing_is_lost_by_a_worker_that_is_killed_while_it_stops(fleet, 
     in_flight, repeated = [len(kill.held) for kill in kills], starts.total() - len(starts)
 
     tell(f"in flight at the kills: {in_flight}; {repeated} ran again; {network.slowed} answers came late")
+    assert network.slowed >= IN_FLIGHT * KILLS, "answers were late"
     assert all(count >= IN_FLIGHT for count in in_flight)
     assert all("worker stopping" in _log_of(fleet, kill) for kill in kills), "it had heard SIGTERM"
     assert not set(jobs) - set(starts)
