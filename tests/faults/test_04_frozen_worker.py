@@ -8,9 +8,8 @@ import signal
 import pytest
 
 from jobframe.core.job import State
-from jobframe.store.inspect import workers
 from tests.faults.form import FULL, load
-from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, now_ns, tell
+from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, joined, nothing_left, now_ns, tell
 from tests.fleet.workers import until
 
 JOBS = load(500)
@@ -84,8 +83,3 @@ def _ends(fleet, worker, jobs):
 
 async def _info(fleet, job):
     return await (await fleet.jobs.job(job)).info()
-
-
-async def joined(fleet, count):
-    """Whether as many workers are members."""
-    return len(await workers(fleet.jobs.store)) == count

@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from jobframe.store.doctor import examine
-from jobframe.store.inspect import workers as members
 from tests.faults.form import FULL, load
 from tests.faults.readyz import readyz
 from tests.faults.under_load import (
     PATIENCE_S,
     RUNTIME,
     TIMEOUT_S,
+    joined,
     nothing_left,
     now_ns,
     start_again,
@@ -42,7 +42,7 @@ async def test_a_store_that_was_emptied_is_told_of_and_work_goes_on_with_nothing
         emptied = now_ns()
         telling = asyncio.create_task(_told(ready))
         held = fleet.ledger.starts()
-        await until(lambda: _are_members(fleet, WORKERS), "both workers are members again", PATIENCE_S)
+        await until(lambda: joined(fleet, WORKERS), "both workers are members again", PATIENCE_S)
         fleet.ledger.open_gate("wiped")
         afterwards = await fleet.enqueue(JOBS // 10)
         back_s = await start_again(fleet, emptied)
@@ -74,8 +74,4 @@ async def test_a_worker_learns_that_it_is_forgotten_when_it_looks_for_work(durab
     await fleet.start(1)
     await fleet.jobs.store.redis.flushall()
 
-    await until(lambda: _are_members(fleet, 1), "it is a member again", PATIENCE_S)
-
-
-async def _are_members(fleet, count):
-    return len(await members(fleet.jobs.store)) == count
+    await until(lambda: joined(fleet, 1), "it is a member again", PATIENCE_S)

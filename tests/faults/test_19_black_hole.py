@@ -8,9 +8,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from jobframe.store.inspect import workers
 from tests.faults.form import FULL, load
-from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, now_ns, tell
+from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, joined, nothing_left, now_ns, tell
 from tests.fleet.workers import until
 
 JOBS = load(2_000)
@@ -45,7 +44,7 @@ async def test_a_worker_cut_off_gives_exclusive_jobs_up_before_another_starts_th
         await asyncio.sleep(AWAY_S - (now_ns() - cut_ns) / 1e9)
     network.heal()
     away_s = (now_ns() - cut_ns) / 1e9
-    await until(lambda: _joined(fleet, 1 + OTHERS), "the first one is back", PATIENCE_S)
+    await until(lambda: joined(fleet, 1 + OTHERS), "the first one is back", PATIENCE_S)
     fleet.ledger.open_gate("healed")
     await until(lambda: nothing_left(fleet), "every job has ended", PATIENCE_S)
     counts, runs = await fleet.jobs.counts(), fleet.ledger.runs()
@@ -97,7 +96,3 @@ def _twice(runs):
     for run in runs:
         by_job[run.job].append(run)
     return [tuple(each) for each in by_job.values() if len(each) > 1]
-
-
-async def _joined(fleet, count):
-    return len(await workers(fleet.jobs.store)) == count

@@ -9,9 +9,8 @@ import pytest
 
 from jobframe.core.clock import from_ms
 from jobframe.core.job import NewJob
-from jobframe.store.inspect import workers
 from tests.faults.form import FULL, load
-from tests.faults.under_load import PATIENCE_S, RUNTIME, TIMEOUT_S, nothing_left, now_ns, tell
+from tests.faults.under_load import PATIENCE_S, RUNTIME, TIMEOUT_S, joined, nothing_left, now_ns, tell
 from tests.fleet.workers import until
 
 SCHEDULED = load(1_000)
@@ -44,7 +43,7 @@ async def test_jobs_and_slots_start_by_the_clock_of_the_server_alone(fleet, make
         clock.set(ahead_s)
         with clock.read():
             fleet.spawn()
-    await until(lambda: _have_joined(fleet, len(clocks)), "the workers join")
+    await until(lambda: joined(fleet, len(clocks)), "the workers join")
     epoch_ns = await _epoch_ns(fleet.jobs.store.redis)
     due_ms = await _schedule(fleet)
     await until(lambda: _is_midway(fleet, epoch_ns), "half of the jobs have started, on every worker", PATIENCE_S)
@@ -67,10 +66,6 @@ async def test_jobs_and_slots_start_by_the_clock_of_the_server_alone(fleet, make
     assert min(late_ms) >= -CLOCKS_DIFFER_MS
     if FULL:
         assert max(late_ms) <= LATE_MS
-
-
-async def _have_joined(fleet, count):
-    return len(await workers(fleet.jobs.store)) == count
 
 
 async def _epoch_ns(redis):

@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import asynccontextmanager
 
+from jobframe.store.inspect import workers
 from tests.faults.form import FULL, load
 from tests.fleet.producer import Producer, in_flight
 from tests.fleet.workers import until
@@ -34,6 +35,11 @@ async def under_load(fleet, jobs=None, count=JOBS, **work):
 async def nothing_left(fleet):
     counts = await fleet.jobs.counts()
     return not counts["waiting"] + counts["delayed"] + counts["active"]
+
+
+async def joined(fleet, count):
+    """Whether as many workers are members."""
+    return len(await workers(fleet.jobs.store)) == count
 
 
 async def midway(fleet, producer, acknowledged):
