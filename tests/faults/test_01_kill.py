@@ -10,6 +10,7 @@ import pytest
 from tests.faults.form import FULL, load
 from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, TIMEOUT_S, in_seconds, nothing_left, tell
 from tests.fleet.killer import kill_one
+from tests.fleet.oracle import after_effects
 from tests.fleet.workers import until
 
 WORKERS, KILLS, EVERY_S = 4, load(20), 3
@@ -56,17 +57,3 @@ async def test_nothing_is_lost_and_no_more_than_was_in_flight_is_repeated(fleet,
 
 async def completed(fleet, count):
     return (await fleet.jobs.counts())["completed"] > count
-
-
-def after_effects(ledger):
-    """Count runs of jobs that had had their effect: with it again before it was marked, and after; without it."""
-    done, marked, again, started = set(), set(), Counter(), Counter()
-    for line in ledger.lines():
-        if line.what == "start":
-            started["marked"] += line.job in marked
-        elif line.what == "did effect":
-            again[line.job in marked] += line.job in done
-            done.add(line.job)
-        elif line.what == "marked":
-            marked.add(line.job)
-    return again[False], again[True], started["marked"] - again[True]

@@ -19,6 +19,7 @@ from tests.faults.under_load import (
     tell,
     under_load,
 )
+from tests.fleet.oracle import after_effects
 from tests.fleet.producer import judge
 
 KILLS = 5
@@ -35,7 +36,7 @@ async def test_kill_9_of_the_server_loses_what_its_fsync_allows_and_no_more(dura
     await fleet.jobs.store.redis.config_set("appendfsync", fsync)
     workers = await fleet.start(2)
     servers = {await run_id(fleet)}
-    async with under_load(fleet) as producer:
+    async with under_load(fleet, do="effect") as producer:
         for kill in range(1, KILLS + 1):
             await midway(fleet, producer, kill * JOBS // (KILLS + 1))
             kills.append(time.monotonic())
@@ -45,13 +46,18 @@ async def test_kill_9_of_the_server_loses_what_its_fsync_allows_and_no_more(dura
             await fleet.jobs.store.redis.config_set("appendfsync", fsync)
             servers.add(await run_id(fleet))
     counts, verdict = await fleet.jobs.counts(), await judge(fleet, producer)
+    _, marked_again, _ = after_effects(fleet.ledger)
 
     def before_a_kill(job):
         return min((kill - at for kill in kills if kill >= (at := producer.acknowledged[job])), default=float("inf"))
 
-    tell(f"{fsync}: {len(verdict.lost)} lost; started again after {in_seconds(resumed)}; {verdict.repeated} ran again")
+    tell(
+        f"{fsync}: {len(verdict.lost)} lost; started again after {in_seconds(resumed)}; {verdict.repeated} ran again, "
+        f"{marked_again} with an effect that was marked"
+    )
     assert KILLS + 1 == len(servers), "it was killed each time"
     assert [] == [job for job in verdict.lost if before_a_kill(job) > MAY_LOSE_S[fsync]]
+    assert 0 == marked_again or fsync != "always"
     assert set() == verdict.uninvited
     assert (0, 0) == (counts["retried"], counts["failed"])
     assert [None, None] == [worker.process.poll() for worker in workers]

@@ -1,4 +1,4 @@
-"""Judges a storm from the outside: what the handlers wrote down against the limits that were in force."""
+"""Judges from the outside, by what the handlers wrote down: a storm by its limits, and effects by their marks."""
 
 from __future__ import annotations
 
@@ -101,3 +101,17 @@ def share_used(
             since = until
         now[kind] = value if kind == "limit" else now[kind] + value
     return used / to_be_had
+
+
+def after_effects(ledger):
+    """Count runs of jobs that had had their effect: with it again before it was marked, and after; without it."""
+    done, marked, again, started = set(), set(), Counter(), Counter()
+    for line in ledger.lines():
+        if line.what == "start":
+            started["marked"] += line.job in marked
+        elif line.what == "did effect":
+            again[line.job in marked] += line.job in done
+            done.add(line.job)
+        elif line.what == "marked":
+            marked.add(line.job)
+    return again[False], again[True], started["marked"] - again[True]
