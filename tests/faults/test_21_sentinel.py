@@ -24,6 +24,7 @@ from tests.faults.under_load import (
     under_load,
 )
 from tests.fleet.fixtures import fleet_at
+from tests.fleet.oracle import after_effects
 from tests.fleet.producer import judge
 from tests.fleet.workers import until
 
@@ -48,7 +49,7 @@ async def test_a_failover_loses_what_its_durability_allows(
         fleet.configure(durability=durability, **RUNTIME)
         workers = await fleet.start(2)
         jobs = Jobs(Store(sentinels.url, namespace, durability))
-        async with under_load(fleet, jobs) as producer:
+        async with under_load(fleet, jobs, do="effect") as producer:
             await midway(fleet, producer, JOBS // 3)
             at = time.monotonic()
             if how == "killed":
@@ -64,6 +65,7 @@ async def test_a_failover_loses_what_its_durability_allows(
             if how == "killed":
                 await asyncio.to_thread(first.start)  # the sentinels make a replica of it
         counts, verdict = await fleet.jobs.counts(), await judge(fleet, producer)
+        _, marked_again, _ = after_effects(fleet.ledger)
         await jobs.aclose()
         await jobs.store.aclose()
 
@@ -72,7 +74,8 @@ async def test_a_failover_loses_what_its_durability_allows(
         tell(
             f"{durability}, {how}: promoted after {promoted / 1e9 - at:.2f} s, jobs started {resumed:.2f} s later; "
             f"{len(verdict.lost)} of {taken} lost ({min(lost):.2f} to {max(lost):.2f} s), "
-            f"{verdict.repeated} ran again, {len(producer.unknown)} unknown, {len(producer.refused)} refused"
+            f"{verdict.repeated} ran again, {marked_again} with an effect that was marked, "
+            f"{len(producer.unknown)} unknown, {len(producer.refused)} refused"
         )
         assert [] == verdict.lost or durability != "replicated"
         assert min(lost) >= -MAY_LOSE_S[durability]
