@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 
 import pytest
 
@@ -45,10 +46,13 @@ async def test_a_failover_loses_what_its_durability_allows(
 ):
     sentinels = await asyncio.to_thread(make_sentinels, make_server)
     first, second = sentinels.servers
-    async with fleet_at(sentinels.url, namespace, tmp_path, monkeypatch) as fleet:
+    async with (
+        fleet_at(sentinels.url, namespace, tmp_path, monkeypatch) as fleet,
+        aclosing(Store(sentinels.url, namespace, durability)) as store,
+        aclosing(Jobs(store)) as jobs,
+    ):
         fleet.configure(durability=durability, **RUNTIME)
         workers = await fleet.start(2)
-        jobs = Jobs(Store(sentinels.url, namespace, durability))
         async with under_load(fleet, jobs, do="effect") as producer:
             await midway(fleet, producer, JOBS // 3)
             at = time.monotonic()
@@ -66,8 +70,6 @@ async def test_a_failover_loses_what_its_durability_allows(
                 await asyncio.to_thread(first.start)  # the sentinels make a replica of it
         counts, verdict = await fleet.jobs.counts(), await judge(fleet, producer)
         _, marked_again, _ = after_effects(fleet.ledger)
-        await jobs.aclose()
-        await jobs.store.aclose()
 
         over = at if how == "killed" else promoted / 1e9  # what the old primary takes from then on is lost
         lost = [producer.acknowledged[job] - over for job in verdict.lost] or [0.0]
