@@ -57,6 +57,9 @@ async def mark_step(store: Store, worker: str, id: str, fence: int, step: str) -
     """
     Mark a *step* of a job as done, none when it is empty; doing so again changes nothing.
 
+    With ``durability = "replicated"`` a mark waits for a replica, as an enqueue does: after a fail-over the job may run
+    again, and its step may not.
+
     Returns:
         The names of all steps of the job that are done.
 
@@ -65,7 +68,8 @@ async def mark_step(store: Store, worker: str, id: str, fence: int, step: str) -
         StoreUnavailable: The server cannot be reached or used.
 
     """
-    answer: tuple[int, bytes] = await store.run("steps", worker, *ids.split(id), fence, step)
+    run = store.run_durably if step else store.run
+    answer: tuple[int, bytes] = await run("steps", worker, *ids.split(id), fence, step)
     held, names = answer
     if not held:
         raise Fenced(id, fence)

@@ -14,6 +14,7 @@ from jobframe.core.errors import ConfigError, StoreUnavailable
 from jobframe.core.schedule import Schedule
 from jobframe.store import schedules
 from jobframe.store.enqueue import enqueue
+from jobframe.store.notes import mark_step
 from jobframe.store.store import Store
 from tests.conformance.world import World
 from tests.fleet.fixtures import fleet_at
@@ -122,6 +123,24 @@ async def test_a_slot_that_no_replica_confirms_is_asked_for_again_and_waits_agai
     await jobs.aclose()
 
     assert 1 == (await world.counts())["waiting"]
+
+
+async def test_a_marked_step_is_on_the_replica_and_waits_again_when_it_is_marked_again(make_server, primary, world):
+    replica = make_replica(make_server, primary)
+    await world.enqueue(TYPE, "x")
+    (job,) = (await world.claim()).jobs
+    assert ["one"] == await mark_step(world.store, "w1", f"{TYPE}:x", job.fence, "one")
+    other = Store(replica.url, world.store.keys.namespace)
+    assert {"x": b"one"} == await other.read_hash(f"{other.keys.prefix}steps:{TYPE}")
+    await other.aclose()
+
+    replica.process.send_signal(signal.SIGSTOP)
+    assert ["one"] == await mark_step(world.store, "w1", f"{TYPE}:x", job.fence, ""), "to read waits for nobody"
+    for step in ("two", "two"):
+        with pytest.raises(StoreUnavailable, match="no replica has confirmed"):
+            await mark_step(world.store, "w1", f"{TYPE}:x", job.fence, step)
+        await world.store.redis.connection_pool.disconnect()
+    replica.process.send_signal(signal.SIGCONT)
 
 
 async def test_a_replica_says_that_it_takes_no_writes(make_server, primary, world):

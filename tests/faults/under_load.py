@@ -20,9 +20,9 @@ RUNTIME: dict[str, str | int] = {"max_jobs": 20} if FULL else {"max_jobs": 20, "
 
 
 @asynccontextmanager
-async def under_load(fleet, jobs=None, count=JOBS, **work):
+async def under_load(fleet, jobs=None, count=JOBS, besides=None, **work):
     """Have a producer enqueue *count* jobs, and wait at the end until all were acknowledged and nothing is left."""
-    producer = Producer(jobs or fleet.jobs, **({"do": "sleep", "n": 50} | work))
+    producer = Producer(jobs or fleet.jobs, besides, **({"do": "sleep", "n": 50} | work))
     producing = asyncio.create_task(producer.run(count))
     try:
         yield producer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from jobframe.client.jobs import Jobs
@@ -27,10 +28,10 @@ class Producer:
 
     """
 
-    def __init__(self, jobs: Jobs, **work: object) -> None:
-        """Enqueue jobs that do *work*."""
+    def __init__(self, jobs: Jobs, besides: Mapping[str, object] | None = None, **work: object) -> None:
+        """Enqueue jobs that do *work*; every tenth does what is to be done *besides*, if there is anything."""
         self._jobs = jobs
-        self._work = work
+        self._works: list[Mapping[str, object]] = [work] * 9 + [work if besides is None else besides]
         self._numbers = itertools.count(1)
         self.acknowledged: dict[str, float] = {}
         self.refused: dict[str, Exception] = {}
@@ -43,9 +44,10 @@ class Producer:
 
     async def _enqueue(self, count: int) -> None:
         while not self.stopped and len(self.acknowledged) < count:
-            unique = f"n{next(self._numbers)}"
+            number = next(self._numbers)
+            unique = f"n{number}"
             try:
-                await self._jobs.enqueue(TYPE, self._work, id=unique)
+                await self._jobs.enqueue(TYPE, self._works[number % 10], id=unique)
             except (StoreUnavailable, StoreFull) as error:
                 if getattr(error, "acknowledged", False) is None:
                     self.unknown.add(f"{TYPE}:{unique}")

@@ -4,8 +4,10 @@
 local worker, t, id, fence, step = unpack(ARGV, 2, 6)
 if not holds(worker, t, id, fence) then return {0, ''} end
 local done = call('HGET', P .. 'steps:' .. t, id) or ''
-if step ~= '' and not string.find('\n' .. done .. '\n', '\n' .. step .. '\n', 1, true) then
-  done = done == '' and step or done .. '\n' .. step
-  call('HSET', P .. 'steps:' .. t, id, done)
+if step ~= '' then
+  if not string.find('\n' .. done .. '\n', '\n' .. step .. '\n', 1, true) then
+    done = done == '' and step or done .. '\n' .. step
+  end
+  call('HSET', P .. 'steps:' .. t, id, done) -- also when it is there: a replica confirms what is written
 end
 return {1, done}
