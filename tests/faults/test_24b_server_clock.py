@@ -12,7 +12,7 @@ from tests.faults.under_load import IN_FLIGHT, PATIENCE_S, RUNTIME, TIMEOUT_S, n
 from tests.fleet.fixtures import fleet_at
 from tests.fleet.workers import until
 
-JOBS = load(300)
+JOBS = max(load(300), 60)
 HOUR_S = 3_600
 EVERY_S = 2
 LONGEST_S = 20

@@ -37,8 +37,8 @@ async def test_a_hundred_thousand_ids_and_error_texts_add_no_series(fleet):
         server.stop()
 
     assert JOBS + 1 == (await fleet.jobs.counts())["failed"]
-    series, size, seconds = scrapes[-1][0], max(scrape[1] for scrape in scrapes), min(scrape[2] for scrape in scrapes)
-    tell(f"{JOBS:,} names: {len(series)} series, as before; {size:,} bytes in {seconds * 1000:.0f} ms")
+    series, size, seconds = scrapes[-1][0], max(scrape[1] for scrape in scrapes), max(scrape[2] for scrape in scrapes)
+    tell(f"{JOBS:,} names: {len(series)} series, as before; {size:,} bytes in {seconds * 1000:.0f} ms at most")
     assert before == series
     assert size < BYTES
     if FULL:
