@@ -56,8 +56,8 @@ class PrimaryPool(redis.asyncio.sentinel.SentinelConnectionPool):
 
     async def get_master_address(self) -> Any:
         """Ask the sentinels; the connections ask too when they connect."""
-        before = self.master_address
-        now = await super().get_master_address()  # type: ignore[no-untyped-call] # redis-py
+        now = await self.sentinel_manager.discover_master(self.service_name)
+        before, self.master_address = self.master_address, now  # what was known when they were asked may be older
         if before not in (None, now):
             await super().disconnect()  # also those in use: of what they carry nothing would be left
         return now

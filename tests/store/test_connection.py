@@ -247,6 +247,31 @@ async def test_a_primary_that_lives_on_after_another_took_over_is_left(make_serv
     client.close() if blocking else await client.aclose()
 
 
+async def test_an_answer_of_the_sentinels_that_comes_late_cuts_nothing(primary_and_sentinel, monkeypatch):
+    """Another has followed them by then: what is under way goes to the new primary already."""
+    _, url = primary_and_sentinel
+    client: Any = connect(url)
+    await client.ping()
+    pool, late = client.connection_pool, asyncio.get_running_loop().create_future()
+    here, pool.master_address = pool.master_address, ("127.0.0.1", 1)
+    answers = [late]
+
+    async def discover_master(_):
+        return await answers.pop() if answers else here
+
+    monkeypatch.setattr(pool.sentinel_manager, "discover_master", discover_master)
+    slow = asyncio.create_task(pool.get_master_address())
+    await asyncio.sleep(0)
+    await pool.get_master_address()
+    async with client.client() as one:
+        late.set_result(here)
+        await slow
+        still_connected = one.connection.is_connected
+    await client.aclose()
+
+    assert still_connected
+
+
 @pytest.mark.parametrize("url", ["cluster_url", "tls_cluster_url"])
 async def test_a_cluster_is_reached(url, request):
     """With and without a loop, with and without TLS."""
