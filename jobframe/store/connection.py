@@ -117,7 +117,8 @@ def _make(family: _Family, endpoint: Endpoint, key: str, answer_s: float) -> Any
     if endpoint.kind == "cluster":
         return family.redis.from_pool(family.cluster_pool(endpoint.hosts, key, options))
     if endpoint.kind == "sentinel":
-        sentinel_options = {**options, "socket_timeout": min(answer_s, _ANSWER_S), "db": 0}
+        each_s = min(answer_s, _CONNECT_S) / len(endpoint.hosts)  # a renewal may have to wait for all of them
+        sentinel_options = {**options, "socket_timeout": each_s, "socket_connect_timeout": each_s, "db": 0}
         sentinel_options |= {"username": endpoint.sentinel_username, "password": endpoint.sentinel_password}
         sentinel = family.sentinel(endpoint.hosts, sentinel_kwargs=sentinel_options, **options)
         return sentinel.master_for(endpoint.service, connection_pool_class=family.primary_pool)

@@ -272,6 +272,16 @@ async def test_an_answer_of_the_sentinels_that_comes_late_cuts_nothing(primary_a
     assert still_connected
 
 
+@pytest.mark.parametrize("make", [connect, connect_blocking])
+async def test_sentinels_that_do_not_answer_take_no_longer_than_the_server_may(make):
+    """A lease is renewed over a connection that is there, but only after they were asked, one after the other."""
+    client: Any = make("redis+sentinel://h1,h2,h3/mymaster", answer_s=3.0)
+    options = [each.connection_pool.connection_kwargs for each in client.connection_pool.sentinel_manager.sentinels]
+
+    assert sum(each["socket_timeout"] for each in options) <= 3.0
+    assert sum(each["socket_connect_timeout"] for each in options) <= 3.0
+
+
 @pytest.mark.parametrize("url", ["cluster_url", "tls_cluster_url"])
 async def test_a_cluster_is_reached(url, request):
     """With and without a loop, with and without TLS."""
