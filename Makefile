@@ -40,7 +40,7 @@ coverage: .venv/.for-development
 
 # One after the other: what is measured here must not wait for a neighbour.
 faults: .venv/.for-development
-	FAULTS=full $(BIN)/python -m pytest -q tests/faults
+	FAULTS=full $(BIN)/python -m pytest -q -rP tests/faults
 
 soak: .venv/.for-development
 	SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest -q -s tests/faults/test_32_soak.py
